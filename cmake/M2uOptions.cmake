@@ -1,0 +1,33 @@
+# SPDX-License-Identifier: Apache-2.0
+# Options of a build of m2u itself. Users of the installed package see none of this.
+option(M2U_BUILD_EXAMPLES "Build the examples and the program m2umol" ${PROJECT_IS_TOP_LEVEL})
+option(M2U_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
+option(M2U_BUILD_BENCH "Build the benchmarks" OFF)
+option(M2U_INSTALL "Install the headers and the package files" ${PROJECT_IS_TOP_LEVEL})
+option(M2U_NATIVE "Compile for this machine's processor (-march=native)" OFF)
+option(M2U_WERROR "Treat warnings as errors" OFF)
+option(M2U_BOUNDS_CHECK "Check subscripts of the standard library's containers and of views" OFF)
+set(M2U_SANITIZE "" CACHE STRING "Sanitizers, for example address,undefined")
+set(M2U_GIT_REVISION "unknown" CACHE STRING "The revision that programs print")
+foreach(component DATA BGL CHEM MPI)
+  set(M2U_WITH_${component} AUTO CACHE STRING "Component ${component}: AUTO (if found), ON or OFF")
+  set_property(CACHE M2U_WITH_${component} PROPERTY STRINGS AUTO ON OFF)
+endforeach()
+
+if(PROJECT_IS_TOP_LEVEL AND NOT CMAKE_BUILD_TYPE AND NOT CMAKE_CONFIGURATION_TYPES)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "" FORCE)
+endif()
+
+# Flags of our own programs; the interface targets carry none of them.
+add_library(m2u_build_flags INTERFACE)
+target_compile_options(m2u_build_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  $<$<BOOL:${M2U_WERROR}>:-Werror>
+  $<$<BOOL:${M2U_NATIVE}>:-march=native>
+  $<$<BOOL:${M2U_BOUNDS_CHECK}>:-D_GLIBCXX_ASSERTIONS -DKOKKOS_ENABLE_DEBUG_BOUNDS_CHECK>)
+target_compile_definitions(m2u_build_flags INTERFACE M2U_GIT_REVISION="${M2U_GIT_REVISION}")
+if(M2U_SANITIZE)
+  target_compile_options(m2u_build_flags INTERFACE
+    -fsanitize=${M2U_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)
+  target_link_options(m2u_build_flags INTERFACE -fsanitize=${M2U_SANITIZE})
+endif()

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Bump allocation for one training step: device memory for matrices, host memory for closures.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "m2u/core/matrix.hpp"
+
+namespace m2u {
+
+/// Memory of a space, handed out in order and taken back all at once. It grows when a step needs more
+/// than any step before; `reset` then joins it into one block, so later steps allocate nothing.
+template <ExecutionSpace S>
+class Arena {
+ public:
+  static constexpr std::size_t alignment = 256;
+
+  /// `bytes` of uninitialised memory, valid until the next reset.
+  void* allocate(S const& space, std::size_t bytes) {
+    std::size_t const padded = (bytes + alignment - 1) / alignment * alignment;
+    if (blocks_.empty() || used_in_last_ + padded > blocks_.back().extent(0)) {
+      std::size_t const size = std::max({padded, total() / 2, std::size_t{1} << 20U});
+      blocks_.push_back(make_vector<std::byte>(space, "m2u::autodiff::arena", size));
+      used_in_last_ = 0;
+    }
+    void* const result = blocks_.back().data() + used_in_last_;
+    used_in_last_ += padded;
+    used_ += padded;
+    high_water_ = std::max(high_water_, used_);
+    return result;
+  }
+
+  /// Takes everything back. Waits for `space` only when the blocks have to be joined.
+  void reset(S const& space) {
+    if (blocks_.size() > 1) {
+      space.fence("m2u::autodiff::arena_grow");
+      blocks_.clear();
+      blocks_.push_back(make_vector<std::byte>(space, "m2u::autodiff::arena", high_water_));
+    }
+    used_ = 0;
+    used_in_last_ = 0;
+  }
+
+  /// The most bytes that were in use at once.
+  std::size_t high_water() const { return high_water_; }
+
+ private:
+  std::size_t total() const {
+    std::size_t sum = 0;
+    for (auto const& block : blocks_) {
+      sum += block.extent(0);
+    }
+    return sum;
+  }
+
+  std::vector<Vector<std::byte, S>> blocks_;
+  std::size_t used_in_last_ = 0;
+  std::size_t used_ = 0;
+  std::size_t high_water_ = 0;
+};
+
+/// Host memory for the closures of a tape; it keeps its chunks across resets.
+class ClosureArena {
+ public:
+  ClosureArena() = default;
+  ClosureArena(ClosureArena const&) = delete;
+  ClosureArena& operator=(ClosureArena const&) = delete;
+  ~ClosureArena() = default;
+
+  /// Moves `closure` into the arena. The caller destroys it before the next reset.
+  template <class F>
+  F* emplace(F&& closure) {
+    static_assert(sizeof(F) <= chunk_size && alignof(F) <= alignof(std::max_align_t));
+    std::size_t const padded =
+        (sizeof(F) + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
+        alignof(std::max_align_t);
+    if (used_ + padded > chunk_size || chunks_.empty()) {
+      ++current_;
+      used_ = 0;
+      if (current_ > chunks_.size()) {
+        chunks_.push_back(std::make_unique<Chunk>());
+      }
+    }
+    void* const place = chunks_[current_ - 1]->bytes + used_;
+    used_ += padded;
+    return new (place) F(std::forward<F>(closure));
+  }
+
+  void reset() {
+    current_ = chunks_.empty() ? 0 : 1;
+    used_ = 0;
+  }
+
+ private:
+  static constexpr std::size_t chunk_size = 64 * 1024;
+  struct Chunk {
+    alignas(std::max_align_t) std::byte bytes[chunk_size];
+  };
+  std::vector<std::unique_ptr<Chunk>> chunks_;
+  std::size_t current_ = 0;  // chunks in use
+  std::size_t used_ = 0;     // bytes of the last of them
+};
+
+}  // namespace m2u

@@ -1,0 +1,215 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Reverse-mode differentiation: ops record how to go back, the tape plays it in reverse.
+#pragma once
+
+#include <cmath>
+#include <cstdint>
+#include <memory>
+#include <span>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "m2u/autodiff/arena.hpp"
+#include "m2u/autodiff/tensor.hpp"
+#include "m2u/core/random.hpp"
+#include "m2u/parameters/parameters.hpp"
+
+namespace m2u {
+
+/// Whether dropout draws and batch norm uses (and updates) the statistics of the batch.
+enum class Mode { training, evaluation };
+
+/// The tape of one step: explicit, never global. It owns the step's memory; `reset` starts the next.
+template <ExecutionSpace S, class R = float>
+class Tape {
+ public:
+  /// The parameters are shared, not copied. Random draws depend on the seed and the step's number.
+  Tape(S const& space, Parameters<S, R> parameters, Mode mode, Seed seed = {})
+      : space_(space), parameters_(std::move(parameters)), mode_(mode), seed_(seed) {}
+  Tape(Tape const&) = delete;
+  Tape& operator=(Tape const&) = delete;
+  ~Tape() { clear(); }
+
+  S const& space() const { return space_; }
+  Parameters<S, R> const& parameters() const { return parameters_; }
+  Mode mode() const { return mode_; }
+  bool training() const { return mode_ == Mode::training; }
+  void set_mode(Mode mode) { mode_ = mode; }
+
+  /// Forgets the step and starts the one with this number. Tensors made before are invalid after.
+  void reset(std::uint64_t step) {
+    clear();
+    arena_.reset(space_);
+    step_ = step;
+    streams_ = 0;
+  }
+
+  /// An independent random stream for one op of this step.
+  RandomStream random_stream() { return {seed_.value, (step_ << 20U) | streams_++}; }
+
+  /// Uninitialised workspace, valid until the reset.
+  template <class T = R>
+  Matrix<T, S> matrix(int rows, int cols) {
+    auto const size = static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
+    return Matrix<T, S>(static_cast<T*>(arena_.allocate(space_, size * sizeof(T))), rows, cols);
+  }
+  template <class T = R>
+  Vector<T, S> vector(int size) {
+    return Vector<T, S>(static_cast<T*>(arena_.allocate(space_, static_cast<std::size_t>(size) * sizeof(T))),
+                        size);
+  }
+
+  /// A value without gradient.
+  Tensor<S, R> constant(Matrix<R, S> const& value) { return {value, -1}; }
+  /// A value with a gradient, for example an input whose importance is asked for.
+  Tensor<S, R> variable(Matrix<R, S> const& value) { return {value, new_entry({})}; }
+  /// A parameter; its gradient is added to the flat gradient buffer.
+  Tensor<S, R> parameter(Slice const& slice) {
+    return {parameters_.value(slice), new_entry(parameters_.gradient(slice))};
+  }
+  /// State that the op may update in training.
+  Matrix<R, S> state(StateSlice const& slice) const { return parameters_.state(slice); }
+  /// The uninitialised output of an op; differentiable if any of its inputs is.
+  template <class... Inputs>
+  Tensor<S, R> result(int rows, int cols, Inputs const&... inputs) {
+    bool const differentiable = (inputs.differentiable() || ...);
+    return {matrix(rows, cols), differentiable ? new_entry({}) : -1};
+  }
+
+  /// Records how to go back through an op: `backward(tape, gradient of output)` is called only if a
+  /// gradient reached the output, and asks `gradient(input)` where to put its results.
+  /// @param name the op's name, which must be a string literal.
+  template <class F>
+  void record(char const* name, Tensor<S, R> const& output, F backward) {
+    if (!output.differentiable()) {
+      return;
+    }
+    F* const closure = closures_.emplace(std::move(backward));
+    records_.push_back({name, output, closure,
+                        [](void* f, Tape& tape, Matrix<R, S> const& gradient) {
+                          (*static_cast<F*>(f))(tape, gradient);
+                        },
+                        [](void* f) { static_cast<F*>(f)->~F(); }});
+  }
+
+  /// Where the gradient of a differentiable input goes. Call it once per use, and write all of it.
+  Gradient<S, R> gradient(Tensor<S, R> const& input) {
+    expects(input.differentiable(), "Tape::gradient: the tensor of shape ", shape(input),
+            " is a constant; ask differentiable() first");
+    auto& entry = entries_[static_cast<std::size_t>(input.entry)];
+    bool const accumulate = entry.written;
+    if (!accumulate) {
+      entry.gradient = matrix(input.rows(), input.cols());
+      entry.written = true;
+    }
+    return {entry.gradient, accumulate};
+  }
+
+  /// Whether a gradient has reached the tensor.
+  bool has_gradient(Tensor<S, R> const& tensor) const {
+    return tensor.differentiable() && entries_[static_cast<std::size_t>(tensor.entry)].written;
+  }
+
+  /// Gradients of `loss` for everything that it depends on; the parameters' are added to their buffer.
+  /// @throws Error if `loss` is not [1, 1] or depends on nothing differentiable.
+  void backward(Scalar<S, R> const& loss) {
+    expects(shape(loss) == Shape{1, 1}, "Tape::backward: the loss must be [1, 1], but is ",
+            shape(loss));
+    expects(loss.differentiable(), "Tape::backward: the loss depends on no parameter or variable");
+    Kokkos::deep_copy(space_, gradient(loss).matrix, R(1));
+    play();
+  }
+
+  /// The same from an output of any shape, given the gradient that reaches it (row-major).
+  void backward_from(Tensor<S, R> const& output, std::vector<R> const& output_gradient) {
+    from_host(space_, std::span<R const>(output_gradient), gradient(output).matrix);
+    play();
+  }
+
+  /// The first op whose output holds a value that is not finite, or an empty string. Slow: for errors.
+  std::string first_non_finite_value() const {
+    for (auto const& record : records_) {
+      if (!all_finite(record.output.value)) {
+        return record.name;
+      }
+    }
+    return {};
+  }
+  /// The first op, going back from the loss, whose output's gradient is not finite. Slow: for errors.
+  std::string first_non_finite_gradient() const {
+    for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+      auto const& entry = entries_[static_cast<std::size_t>(record->output.entry)];
+      if (entry.written && !all_finite(entry.gradient)) {
+        return record->name;
+      }
+    }
+    return {};
+  }
+
+  /// The most bytes of a step so far.
+  std::size_t high_water() const { return arena_.high_water(); }
+
+ private:
+  struct Entry {
+    Matrix<R, S> gradient;
+    bool written = false;
+  };
+  struct Record {
+    char const* name;
+    Tensor<S, R> output;
+    void* closure;
+    void (*run)(void*, Tape&, Matrix<R, S> const&);
+    void (*destroy)(void*);
+  };
+
+  void play() {
+    Kokkos::Profiling::pushRegion("m2u::autodiff::backward");
+    for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+      auto const& entry = entries_[static_cast<std::size_t>(record->output.entry)];
+      if (entry.written) {
+        Matrix<R, S> const output_gradient = entry.gradient;  // entries_ may grow in the call
+        record->run(record->closure, *this, output_gradient);
+      }
+    }
+    Kokkos::Profiling::popRegion();
+  }
+
+  int new_entry(Matrix<R, S> const& gradient) {
+    entries_.push_back({gradient, gradient.data() != nullptr});
+    return static_cast<int>(entries_.size()) - 1;
+  }
+
+  bool all_finite(Matrix<R, S> const& values) const {
+    for (R const value : to_host(space_, values)) {
+      if (!std::isfinite(value)) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void clear() {
+    for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+      record->destroy(record->closure);
+    }
+    records_.clear();
+    entries_.clear();
+    closures_.reset();
+  }
+
+  S space_;
+  Parameters<S, R> parameters_;
+  Mode mode_;
+  Seed seed_;
+  std::uint64_t step_ = 0;
+  std::uint64_t streams_ = 0;
+  Arena<S> arena_;
+  ClosureArena closures_;
+  std::vector<Entry> entries_;
+  std::vector<Record> records_;
+};
+
+}  // namespace m2u

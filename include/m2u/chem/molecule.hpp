@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// A molecule as read from a file, still text, and how it becomes an RDKit molecule.
+#pragma once
+
+#include <GraphMol/Conformer.h>
+#include <GraphMol/FileParsers/FileParsers.h>
+#include <GraphMol/MolOps.h>
+#include <GraphMol/RWMol.h>
+#include <GraphMol/SmilesParse/SmilesParse.h>
+
+#include <cstddef>
+#include <exception>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "m2u/chem/rdkit_log.hpp"
+
+namespace m2u {
+
+/// One record of a file. Fields that the file lacks are empty; lists are separated by semicolons.
+struct MoleculeRecord {
+  std::size_t line = 0;  ///< where the record starts, from 1
+  std::string id;        ///< never empty: "line 7" where the file gives none
+  std::string smiles;
+  std::string name;
+  std::string description;
+  std::string targets;
+  std::string categories;
+  std::string mol_block;            ///< an SDF record's part up to "M  END"; then smiles is empty
+  std::vector<std::string> extras;  ///< the further columns that were asked for
+};
+
+/// A sanitised molecule without explicit hydrogens, or the reason why there is none.
+struct ParsedMolecule {
+  std::unique_ptr<RDKit::RWMol> mol;
+  std::unique_ptr<RDKit::RWMol> mol_3d;  ///< with all its atoms and 3D coordinates, if it came with them
+  std::string reason;                    ///< empty if there is a molecule
+  explicit operator bool() const { return mol != nullptr; }
+};
+
+namespace detail {
+
+/// Runs a parser; what RDKit throws or logs becomes the reason.
+template <class Parse>
+ParsedMolecule parse_by(Parse const& parse) {
+  RdkitLog const log;
+  ParsedMolecule result;
+  try {
+    parse(result);
+    if (result.mol == nullptr) {
+      result.reason = log.reason("RDKit cannot read it");
+    } else if (result.mol->getNumAtoms() == 0) {
+      result.reason = "the molecule has no atoms";
+    }
+  } catch (std::exception const& error) {
+    result.reason = log.reason(error.what());
+  }
+  if (!result.reason.empty()) {
+    result.mol.reset();
+    result.mol_3d.reset();
+  }
+  return result;
+}
+
+}  // namespace detail
+
+/// Parses SMILES; blanks around it do not matter. Throws nothing that RDKit throws.
+inline ParsedMolecule parse_smiles(std::string_view smiles) {
+  constexpr std::size_t longest = 20000;  // RDKit's time grows faster than the text
+  auto const first = smiles.find_first_not_of(" \t\r\n");
+  if (first == std::string_view::npos) {
+    return {nullptr, nullptr, "the SMILES is empty"};
+  }
+  smiles = smiles.substr(first, smiles.find_last_not_of(" \t\r\n") - first + 1);
+  if (smiles.size() > longest) {
+    return {nullptr, nullptr,
+            "the SMILES is longer than " + std::to_string(longest) + " characters"};
+  }
+  return detail::parse_by([&](ParsedMolecule& result) {
+    result.mol = RDKit::v2::SmilesParse::MolFromSmiles(std::string(smiles));
+  });
+}
+
+/// Parses an MDL mol block (V2000 or V3000). Stereochemistry comes from the coordinates if they are 3D.
+inline ParsedMolecule parse_mol_block(std::string const& block) {
+  return detail::parse_by([&](ParsedMolecule& result) {
+    RDKit::v2::FileParsers::MolFileParserParams parameters;
+    parameters.removeHs = false;
+    auto full = RDKit::v2::FileParsers::MolFromMolBlock(block, parameters);
+    if (full == nullptr) {
+      return;
+    }
+    result.mol = std::make_unique<RDKit::RWMol>(*full);
+    RDKit::MolOps::removeHs(*result.mol);
+    result.mol->clearConformers();
+    if (full->getNumConformers() > 0 && full->getConformer().is3D()) {
+      result.mol_3d = std::move(full);
+    }
+  });
+}
+
+inline ParsedMolecule parse_molecule(MoleculeRecord const& record) {
+  return record.mol_block.empty() ? parse_smiles(record.smiles) : parse_mol_block(record.mol_block);
+}
+
+/// What names the record in a list of rejects.
+inline std::string const& input_of(MoleculeRecord const& record) {
+  return record.smiles.empty() ? record.id : record.smiles;
+}
+
+}  // namespace m2u

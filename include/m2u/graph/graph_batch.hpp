@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Many graphs as one: ragged nodes, and edges sorted by target with both CSRs.
+#pragma once
+
+#include <cstdint>
+#include <limits>
+#include <numeric>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "m2u/core/ragged.hpp"
+#include "m2u/graph/graph_record.hpp"
+
+namespace m2u {
+
+/// A batch of graphs in the memory of S. Node numbers run through the batch.
+template <ExecutionSpace S>
+struct GraphBatch {
+  Ragged<S> nodes;               ///< groups = graphs, total = nodes
+  Matrix<int, S> node_features;  ///< [nodes, columns]
+  Matrix<float, S> encoding;     ///< [nodes, columns], for example random-walk encodings
+  Ragged<S> incoming;            ///< groups = nodes, total = edges: the edges that end at each node
+  RowIndex<S> source;            ///< per edge the node where it starts, and per node the edges that leave
+  Vector<int, S> target;         ///< [edges] per edge the node where it ends, rising
+  Matrix<int, S> edge_features;  ///< [edges, columns], in the same order
+
+  int graphs() const { return nodes.groups; }
+  int size() const { return nodes.total; }
+  int edges() const { return incoming.total; }
+};
+
+template <ExecutionSpace S>
+GraphBatch<S> to_space(S const& space, GraphBatch<Host> const& batch) {
+  return {to_space(space, batch.nodes),         to_space<S>(space, batch.node_features),
+          to_space<S>(space, batch.encoding),   to_space(space, batch.incoming),
+          to_space(space, batch.source),        to_space<S>(space, batch.target),
+          to_space<S>(space, batch.edge_features)};
+}
+
+/// Edges of a whole batch: sources and targets numbered through it, sorted by target.
+struct SortedEdges {
+  Ragged<Host> incoming;
+  RowIndex<Host> source;
+  Vector<int, Host> target;
+  std::vector<int> order;  ///< position k holds the edge that was number order[k]
+};
+
+/// Sorts edges by target; edges of one target keep their order. Launches nothing.
+inline SortedEdges sort_edges(std::vector<int> const& source, std::vector<int> const& target,
+                              int nodes) {
+  auto const by_target = make_row_index(target, nodes);
+  SortedEdges sorted;
+  sorted.incoming = by_target.uses;
+  sorted.order.assign(by_target.positions.data(), by_target.positions.data() + target.size());
+  std::vector<int> sorted_source(source.size());
+  std::vector<int> sorted_target(target.size());
+  for (std::size_t k = 0; k < source.size(); ++k) {
+    sorted_source[k] = source[static_cast<std::size_t>(sorted.order[k])];
+    sorted_target[k] = target[static_cast<std::size_t>(sorted.order[k])];
+  }
+  sorted.target = host_vector("m2u::graph::target", sorted_target);
+  sorted.source = make_row_index(sorted_source, nodes);
+  return sorted;
+}
+
+/// Joins graphs into a batch on the host. Launches nothing, so loader threads may call it.
+/// @throws Error naming the graph's position if one is malformed or the batch exceeds 2^31 - 1 rows.
+inline GraphBatch<Host> make_graph_batch(std::span<GraphView const> graphs,
+                                         GraphColumns const& columns) {
+  std::vector<int> lengths;
+  std::vector<int> node_features;
+  std::vector<float> encoding;
+  std::vector<int> source;
+  std::vector<int> target;
+  std::vector<int> edge_features;
+  std::int64_t first = 0;
+  for (std::size_t g = 0; g < graphs.size(); ++g) {
+    auto const& graph = graphs[g];
+    check_graph(graph, columns, "make_graph_batch: graph " + std::to_string(g));
+    expects(first + graph.nodes <= std::numeric_limits<int>::max(),
+            "make_graph_batch: the batch has more than 2^31 - 1 nodes; use smaller batches");
+    lengths.push_back(graph.nodes);
+    node_features.insert(node_features.end(), graph.node_features.begin(),
+                         graph.node_features.end());
+    encoding.insert(encoding.end(), graph.encoding.begin(), graph.encoding.end());
+    for (std::size_t edge = 0; edge < graph.source.size(); ++edge) {
+      source.push_back(static_cast<int>(first) + graph.source[edge]);
+      target.push_back(static_cast<int>(first) + graph.target[edge]);
+    }
+    edge_features.insert(edge_features.end(), graph.edge_features.begin(),
+                         graph.edge_features.end());
+    first += graph.nodes;
+  }
+  auto const sorted = sort_edges(source, target, static_cast<int>(first));
+  std::vector<int> sorted_features;
+  sorted_features.reserve(edge_features.size());
+  for (int const edge : sorted.order) {
+    auto const begin = edge_features.begin() + static_cast<std::ptrdiff_t>(edge) * columns.edge_features;
+    sorted_features.insert(sorted_features.end(), begin, begin + columns.edge_features);
+  }
+  auto const nodes = static_cast<int>(first);
+  return {make_ragged(lengths),
+          host_matrix("m2u::graph::node_features", nodes, columns.node_features, node_features),
+          host_matrix("m2u::graph::encoding", nodes, columns.encoding, encoding),
+          sorted.incoming,
+          sorted.source,
+          sorted.target,
+          host_matrix("m2u::graph::edge_features", static_cast<int>(source.size()),
+                      columns.edge_features, sorted_features)};
+}
+
+}  // namespace m2u

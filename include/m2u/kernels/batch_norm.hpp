@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Device code: normalisation of each column.
+#pragma once
+
+#include "m2u/core/matrix.hpp"
+#include "m2u/kernels/elementwise.hpp"
+
+namespace m2u::kernels {
+
+/// Mean and sum of squared deviations of each column in each block of rows: [row_blocks(rows), cols]
+/// each. Two passes over a block that stays in cache.
+template <ExecutionSpace S, class R>
+void batch_moment_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& means,
+                         Matrix<R, S> const& squares) {
+  int const rows = x.extent_int(0);
+  int const cols = x.extent_int(1);
+  Kokkos::parallel_for(
+      "m2u::kernels::batch_moment_blocks", team_policy(space, row_blocks(rows)),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        int const first = team.league_rank() * rows_per_block;
+        int const last = Kokkos::min(rows, first + rows_per_block);
+        R const share = R(1) / static_cast<R>(last - first);
+        R* const mean = means.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R* const square = squares.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+          mean[j] = R(0);
+          square[j] = R(0);
+        });
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { mean[j] += in[j]; });
+        }
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { mean[j] *= share; });
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            square[j] += (in[j] - mean[j]) * (in[j] - mean[j]);
+          });
+        }
+      });
+}
+
+/// statistics(0, j) and (1, j): mean and reciprocal standard deviation of column j, from the blocks in
+/// their order (Chan, Golub and LeVeque 1979). The running statistics move by `momentum` towards the
+/// mean and the unbiased variance. rows ≥ 2.
+template <ExecutionSpace S, class R>
+void batch_moments(S const& space, Matrix<R, S> const& means, Matrix<R, S> const& squares, int rows,
+                   R eps, R momentum, Matrix<R, S> const& statistics,
+                   Matrix<R, S> const& running_mean, Matrix<R, S> const& running_variance) {
+  int const blocks = means.extent_int(0);
+  Kokkos::parallel_for(
+      "m2u::kernels::batch_moments", Kokkos::RangePolicy<S>(space, 0, means.extent_int(1)),
+      KOKKOS_LAMBDA(int j) {
+        R mean = means(0, j);
+        R square = squares(0, j);
+        for (int b = 1; b < blocks; ++b) {
+          int const before = b * rows_per_block;
+          int const added = Kokkos::min(rows_per_block, rows - before);
+          R const share = static_cast<R>(added) / static_cast<R>(before + added);
+          R const apart = means(b, j) - mean;
+          mean += apart * share;
+          square += squares(b, j) + apart * apart * share * static_cast<R>(before);
+        }
+        statistics(0, j) = mean;
+        statistics(1, j) = R(1) / Kokkos::sqrt(square / static_cast<R>(rows) + eps);
+        running_mean(0, j) += momentum * (mean - running_mean(0, j));
+        running_variance(0, j) +=
+            momentum * (square / static_cast<R>(rows - 1) - running_variance(0, j));
+      });
+}
+
+/// The same statistics from the running ones.
+template <ExecutionSpace S, class R>
+void running_moments(S const& space, Matrix<R, S> const& running_mean,
+                     Matrix<R, S> const& running_variance, R eps, Matrix<R, S> const& statistics) {
+  Kokkos::parallel_for(
+      "m2u::kernels::running_moments",
+      Kokkos::RangePolicy<S>(space, 0, running_mean.extent_int(1)), KOKKOS_LAMBDA(int j) {
+        statistics(0, j) = running_mean(0, j);
+        statistics(1, j) = R(1) / Kokkos::sqrt(running_variance(0, j) + eps);
+      });
+}
+
+/// y = (x - mean) · rstd · gamma + beta.
+template <ExecutionSpace S, class R>
+void batch_norm(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma,
+                Matrix<R, S> const& beta, Matrix<R, S> const& statistics, Matrix<R, S> const& y) {
+  int const cols = x.extent_int(1);
+  Kokkos::parallel_for(
+      "m2u::kernels::batch_norm", team_policy(space, x.extent_int(0)),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        R const* const in = x.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R* const out = y.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R const* const mean = statistics.data();
+        R const* const rstd = mean + cols;
+        R const* const scale = gamma.data();
+        R const* const shift = beta.data();
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+          out[j] = (in[j] - mean[j]) * rstd[j] * scale[j] + shift[j];
+        });
+      });
+}
+
+/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each.
+template <ExecutionSpace S, class R>
+void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
+                                 Matrix<R, S> const& statistics, Matrix<R, S> const& dy,
+                                 Matrix<R, S> const& dgamma, Matrix<R, S> const& dbeta) {
+  int const rows = x.extent_int(0);
+  int const cols = x.extent_int(1);
+  Kokkos::parallel_for(
+      "m2u::kernels::batch_norm_parameter_blocks", team_policy(space, row_blocks(rows)),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        int const first = team.league_rank() * rows_per_block;
+        int const last = Kokkos::min(rows, first + rows_per_block);
+        R const* const mean = statistics.data();
+        R const* const rstd = mean + cols;
+        R* const scaled = dgamma.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R* const plain = dbeta.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+          scaled[j] = R(0);
+          plain[j] = R(0);
+        });
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            scaled[j] += gradient[j] * (in[j] - mean[j]) * rstd[j];
+            plain[j] += gradient[j];
+          });
+        }
+      });
+}
+
+/// dx = gamma · rstd · (dy - share · (dbeta + x̂ · dgamma)); share: 1 / rows where the statistics are
+/// those of the batch, 0 where they are constants (dgamma and dbeta are then not read).
+template <ExecutionSpace S, class R>
+void batch_norm_backward(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma,
+                         Matrix<R, S> const& statistics, Matrix<R, S> const& dy,
+                         Matrix<R, S> const& dgamma, Matrix<R, S> const& dbeta, R share,
+                         Matrix<R, S> const& dx, bool accumulate) {
+  int const cols = x.extent_int(1);
+  Kokkos::parallel_for(
+      "m2u::kernels::batch_norm_backward", team_policy(space, x.extent_int(0)),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        R const* const in = x.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R* const out = dx.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R const* const mean = statistics.data();
+        R const* const rstd = mean + cols;
+        R const* const scale = gamma.data();
+        R const* const scaled = dgamma.data();
+        R const* const plain = dbeta.data();
+        if (share == R(0)) {
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            store(out[j], scale[j] * rstd[j] * gradient[j], accumulate);
+          });
+        } else {
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            R const normalised = (in[j] - mean[j]) * rstd[j];
+            store(out[j],
+                  scale[j] * rstd[j] * (gradient[j] - share * (plain[j] + normalised * scaled[j])),
+                  accumulate);
+          });
+        }
+      });
+}
+
+}  // namespace m2u::kernels

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Device code: sums over rows, by a fixed partition so that the bits do not depend on threads.
+#pragma once
+
+#include "m2u/core/matrix.hpp"
+#include "m2u/kernels/elementwise.hpp"
+
+namespace m2u::kernels {
+
+/// partial(b, j) = sum of x(i, j) over the rows i of block b. partial: [row_blocks(rows), cols].
+template <ExecutionSpace S, class R>
+void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& partial) {
+  int const rows = x.extent_int(0);
+  int const cols = x.extent_int(1);
+  Kokkos::parallel_for(
+      "m2u::kernels::column_sum_blocks", team_policy(space, partial.extent_int(0)),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        int const block = team.league_rank();
+        int const first = block * rows_per_block;
+        int const last = Kokkos::min(rows, first + rows_per_block);
+        R* const out = partial.data() + static_cast<std::ptrdiff_t>(block) * cols;
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] = R(0); });
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] += in[j]; });
+        }
+      });
+}
+
+/// sum(0, j) = sum of partial(b, j) over the blocks, in their order.
+template <ExecutionSpace S, class R>
+void combine_blocks(S const& space, Matrix<R, S> const& partial, Matrix<R, S> const& sum,
+                    bool accumulate) {
+  int const blocks = partial.extent_int(0);
+  int const cols = partial.extent_int(1);
+  R const* const in = partial.data();
+  R* const out = sum.data();
+  Kokkos::parallel_for(
+      "m2u::kernels::combine_blocks", Kokkos::RangePolicy<S>(space, 0, cols), KOKKOS_LAMBDA(int j) {
+        R total = 0;
+        for (int b = 0; b < blocks; ++b) {
+          total += in[static_cast<std::ptrdiff_t>(b) * cols + j];
+        }
+        store(out[j], total, accumulate);
+      });
+}
+
+}  // namespace m2u::kernels

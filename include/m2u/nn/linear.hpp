@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Linear layer.
+#pragma once
+
+#include "m2u/ops/linear.hpp"
+#include "m2u/parameters/initialise.hpp"
+
+namespace m2u {
+
+/// x · weightᵀ + bias, then an activation. Parameters: weight [out, in], bias [out].
+class Linear {
+ public:
+  /// Starts as PyTorch's Linear does.
+  Linear(Scope const& scope, int in, int out)
+      : Linear(scope, in, out, Initialiser::linear_default(in), Initialiser::linear_default(in)) {}
+  Linear(Scope const& scope, int in, int out, Initialiser const& weight, Initialiser const& bias)
+      : weight_(scope.matrix("weight", out, in, weight)), bias_(scope.vector("bias", out, bias)) {}
+
+  int in() const { return weight_.cols; }
+  int out() const { return weight_.rows; }
+
+  /// @param x [rows, in]  @return [rows, out]
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x,
+                          Activation activation = Activation::none) const {
+    return linear(tape, x, tape.parameter(weight_), tape.parameter(bias_), activation);
+  }
+
+ private:
+  Slice weight_;
+  Slice bias_;
+};
+
+}  // namespace m2u

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Multi-head self-attention among the rows of each group.
+#pragma once
+
+#include "m2u/nn/linear.hpp"
+#include "m2u/ops/ragged_attention.hpp"
+
+namespace m2u {
+
+/// PyTorch's MultiheadAttention for self-attention (Vaswani et al. 2017), on ragged groups: a row attends
+/// to the rows of its own group only. Parameters: in_proj [3·width, width], out_proj [width, width].
+class MultiheadAttention {
+ public:
+  /// @throws Error if `heads` does not divide `width`.
+  MultiheadAttention(Scope const& scope, int width, int heads, float dropout)
+      : in_(scope.scope("in_proj"), width, 3 * width, Initialiser::xavier_uniform(width, 3 * width),
+            Initialiser::constant(0.0F)),
+        out_(scope.scope("out_proj"), width, width, Initialiser::linear_default(width),
+             Initialiser::constant(0.0F)),
+        heads_(heads),
+        dropout_(dropout) {
+    expects(heads > 0 && width % heads == 0, "MultiheadAttention: ", heads,
+            " heads do not divide the width ", width);
+  }
+
+  /// @param x [rows, width]  @return [rows, width]
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups) const {
+    auto const qkv = in_(tape, x);
+    return out_(tape, ragged_attention(tape, qkv, groups, heads_, {.dropout = dropout_}));
+  }
+
+ private:
+  Linear in_;
+  Linear out_;
+  int heads_;
+  float dropout_;
+};
+
+}  // namespace m2u

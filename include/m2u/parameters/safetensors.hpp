@@ -1,0 +1,313 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The safetensors format (https://github.com/huggingface/safetensors): 8 bytes of header size, a JSON
+/// header, then the tensors without gaps. Files come from anywhere, so nothing in them is trusted.
+#pragma once
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <filesystem>
+#include <limits>
+#include <map>
+#include <set>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include "m2u/core/error.hpp"
+#include "m2u/core/file.hpp"
+
+namespace m2u {
+
+/// A tensor of floats under its name in a file.
+struct NamedTensor {
+  std::string name;
+  std::vector<std::int64_t> shape;  ///< empty for one number
+  std::vector<float> values;        ///< row-major
+};
+
+namespace detail {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
+
+/// Bytes per element of a safetensors type, 0 if unknown.
+inline std::size_t type_size(std::string_view type) {
+  static std::map<std::string_view, std::size_t> const sizes{
+      {"F64", 8}, {"I64", 8}, {"U64", 8}, {"F32", 4},  {"I32", 4},     {"U32", 4},     {"F16", 2},
+      {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}, {"F8_E4M3", 1},
+      {"F8_E5M2", 1}};
+  auto const found = sizes.find(type);
+  return found == sizes.end() ? 0 : found->second;
+}
+
+/// IEEE half precision, subnormal numbers included.
+inline float half_to_float(std::uint16_t half) {
+  std::uint32_t const sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
+  std::uint32_t const exponent = (half >> 10U) & 0x1FU;
+  std::uint32_t const fraction = half & 0x3FFU;
+  if (exponent == 0) {
+    float const magnitude = static_cast<float>(fraction) * 0x1p-24F;
+    return sign != 0 ? -magnitude : magnitude;
+  }
+  std::uint32_t const wide = exponent == 31 ? 255U : exponent + 112U;
+  return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
+}
+
+/// The elements of `bytes`, read as T and converted by `convert`.
+template <class T, class Out, class Convert>
+std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert const& convert) {
+  std::vector<Out> result(bytes.size() / sizeof(T));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    T element;  // the file gives no alignment
+    std::memcpy(&element, bytes.data() + i * sizeof(T), sizeof(T));
+    result[i] = convert(element);
+  }
+  return result;
+}
+
+}  // namespace detail
+
+/// What a file says about one tensor.
+struct TensorInfo {
+  std::string type;  ///< "F32", "I64", …
+  std::vector<std::int64_t> shape;
+  std::size_t begin = 0;  ///< bytes from the start of the file
+  std::size_t end = 0;
+};
+
+/// A safetensors file, mapped. All sizes, types and offsets are checked when it is opened.
+class SafetensorsFile {
+ public:
+  /// @throws Error naming the file and what is wrong with it.
+  explicit SafetensorsFile(std::filesystem::path path) : path_(std::move(path)), file_(path_) {
+    std::string_view const header = find_header();
+    auto const json = parse(header);
+    for (auto const& [name, entry] : json.items()) {
+      if (name == "__metadata__") {
+        read_metadata(entry);
+      } else {
+        read_entry(name, entry, 8 + header.size());
+      }
+    }
+    check_coverage(8 + header.size());
+  }
+
+  std::filesystem::path const& path() const { return path_; }
+  /// Names in alphabetical order.
+  std::vector<std::string> names() const {
+    std::vector<std::string> result;
+    for (auto const& [name, info] : tensors_) {
+      result.push_back(name);
+    }
+    return result;
+  }
+  bool contains(std::string const& name) const { return tensors_.contains(name); }
+  std::map<std::string, std::string> const& metadata() const { return metadata_; }
+
+  /// @throws Error if there is no such tensor.
+  TensorInfo const& info(std::string const& name) const {
+    auto const found = tensors_.find(name);
+    expects(found != tensors_.end(), path_.string(), " has no tensor \"", name, "\"");
+    return found->second;
+  }
+  /// The tensor as it lies in the file.
+  std::span<std::byte const> bytes(std::string const& name) const {
+    auto const& entry = info(name);
+    return file_.bytes().subspan(entry.begin, entry.end - entry.begin);
+  }
+
+  /// A tensor of F32, F64, F16 or BF16, as floats. @throws Error if it is of another type.
+  NamedTensor tensor(std::string const& name) const {
+    auto const& entry = info(name);
+    auto const raw = bytes(name);
+    NamedTensor result{name, entry.shape, {}};
+    if (entry.type == "F32") {
+      result.values = detail::convert_elements<float, float>(raw, [](float x) { return x; });
+    } else if (entry.type == "F64") {
+      result.values = detail::convert_elements<double, float>(
+          raw, [](double x) { return static_cast<float>(x); });
+    } else if (entry.type == "F16") {
+      result.values = detail::convert_elements<std::uint16_t, float>(raw, detail::half_to_float);
+    } else if (entry.type == "BF16") {
+      result.values = detail::convert_elements<std::uint16_t, float>(raw, [](std::uint16_t x) {
+        return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16U);
+      });
+    } else {
+      fail(path_.string(), ": the tensor \"", name, "\" is of type ", entry.type,
+           ", which is not read as floats (F32, F64, F16 and BF16 are)");
+    }
+    return result;
+  }
+
+  /// The elements of a tensor of I64 or I32. @throws Error if it is of another type.
+  std::vector<std::int64_t> integers(std::string const& name) const {
+    auto const& entry = info(name);
+    auto const widen = [](auto x) { return static_cast<std::int64_t>(x); };
+    if (entry.type == "I64") {
+      return detail::convert_elements<std::int64_t, std::int64_t>(bytes(name), widen);
+    }
+    expects(entry.type == "I32", path_.string(), ": the tensor \"", name, "\" is of type ",
+            entry.type, ", which is not read as integers (I64 and I32 are)");
+    return detail::convert_elements<std::int32_t, std::int64_t>(bytes(name), widen);
+  }
+
+ private:
+  template <class... Parts>
+  void check(bool condition, Parts const&... parts) const {
+    expects(condition, path_.string(), " is not a valid safetensors file: ", parts...);
+  }
+
+  std::string_view find_header() const {
+    constexpr std::uint64_t largest = 100'000'000;  // as in the reference implementation
+    auto const bytes = file_.bytes();
+    check(bytes.size() >= 8, "it has ", bytes.size(), " bytes, but 8 hold the header's size alone");
+    std::uint64_t size = 0;
+    std::memcpy(&size, bytes.data(), 8);
+    check(size <= largest && size <= bytes.size() - 8, "its first 8 bytes announce a header of ", size,
+          " bytes, but the file has ", bytes.size(), " bytes (truncated, or another kind of file)");
+    return {reinterpret_cast<char const*>(bytes.data()) + 8, static_cast<std::size_t>(size)};
+  }
+
+  nlohmann::json parse(std::string_view header) const {
+    std::vector<std::set<std::string>> keys;  // of the objects around the current place
+    auto const on_event = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+      using Event = nlohmann::json::parse_event_t;
+      if (event == Event::object_start) {
+        keys.emplace_back();
+        check(keys.size() <= 2, "its header has objects nested too deeply");
+      } else if (event == Event::object_end) {
+        keys.pop_back();
+      } else if (event == Event::key) {
+        auto const& key = parsed.get_ref<std::string const&>();
+        check(keys.back().insert(key).second, "its header has the key \"", key, "\" twice");
+      }
+      return true;
+    };
+    nlohmann::json json;
+    try {
+      json = nlohmann::json::parse(header, on_event);
+    } catch (nlohmann::json::exception const& error) {
+      check(false, "its header is not JSON (", error.what(), ")");
+    }
+    check(json.is_object(), "its header is not a JSON object");
+    return json;
+  }
+
+  void read_metadata(nlohmann::json const& entry) {
+    check(entry.is_object(), "__metadata__ is not an object");
+    for (auto const& [key, value] : entry.items()) {
+      check(value.is_string(), "the metadata \"", key, "\" is not a string");
+      metadata_[key] = value.template get<std::string>();
+    }
+  }
+
+  void read_entry(std::string const& name, nlohmann::json const& entry, std::size_t data_start) {
+    check(entry.is_object() && entry.size() == 3 && entry.contains("dtype") &&
+              entry.contains("shape") && entry.contains("data_offsets"),
+          "the tensor \"", name, "\" needs dtype, shape and data_offsets and nothing else");
+    constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
+    TensorInfo info;
+    check(entry["dtype"].is_string(), "the dtype of \"", name, "\" is not a string");
+    info.type = entry["dtype"].template get<std::string>();
+    std::uint64_t elements = detail::type_size(info.type);
+    check(elements > 0, "the tensor \"", name, "\" is of the unknown type ", info.type);
+    check(entry["shape"].is_array(), "the shape of \"", name, "\" is not an array");
+    for (auto const& extent : entry["shape"]) {
+      auto const value = integer(extent, name);
+      check(value == 0 || elements <= largest / value, "the shape of \"", name, "\" overflows");
+      elements *= value;
+      info.shape.push_back(static_cast<std::int64_t>(value));
+    }
+    auto const& offsets = entry["data_offsets"];
+    check(offsets.is_array() && offsets.size() == 2, "the data_offsets of \"", name,
+          "\" are not two numbers");
+    auto const begin = integer(offsets[0], name);
+    auto const end = integer(offsets[1], name);
+    auto const available = file_.bytes().size() - data_start;
+    check(begin <= end && end <= available, "the tensor \"", name, "\" lies at bytes ", begin, " to ",
+          end, " of the data, but there are ", available, " (is the file truncated?)");
+    check(end - begin == elements, "the tensor \"", name, "\" has ", end - begin,
+          " bytes, but its type and shape need ", elements);
+    info.begin = data_start + static_cast<std::size_t>(begin);
+    info.end = data_start + static_cast<std::size_t>(end);
+    tensors_.emplace(name, std::move(info));
+  }
+
+  std::uint64_t integer(nlohmann::json const& value, std::string const& name) const {
+    check(value.is_number_unsigned(), "a number of the tensor \"", name,
+          "\" is not a non-negative integer: ", value.dump(-1, ' ', true));
+    auto const result = value.template get<std::uint64_t>();
+    check(result <= std::numeric_limits<std::int64_t>::max(), "a number of the tensor \"", name,
+          "\" is too large: ", result);
+    return result;
+  }
+
+  /// The data must be covered without gaps and without overlap.
+  void check_coverage(std::size_t data_start) const {
+    std::vector<std::pair<TensorInfo const*, std::string const*>> order;
+    for (auto const& [name, info] : tensors_) {
+      order.emplace_back(&info, &name);
+    }
+    std::sort(order.begin(), order.end(), [](auto const& a, auto const& b) {
+      return std::pair(a.first->begin, a.first->end) < std::pair(b.first->begin, b.first->end);
+    });
+    std::size_t at = data_start;
+    for (auto const& [info, name] : order) {
+      check(info->begin >= at, "the tensor \"", *name, "\" overlaps another");
+      check(info->begin == at, "there is a gap before the tensor \"", *name, "\"");
+      at = info->end;
+    }
+    check(at == file_.bytes().size(), file_.bytes().size() - at, " bytes at its end belong to no tensor");
+  }
+
+  std::filesystem::path path_;
+  MappedFile file_;
+  std::map<std::string, TensorInfo> tensors_;
+  std::map<std::string, std::string> metadata_;
+};
+
+/// Writes tensors as F32, in the given order, whole or not at all.
+/// @throws Error if a name is taken or reserved, a shape does not fit, or the file can't be written.
+inline void write_safetensors(std::filesystem::path const& path, std::span<NamedTensor const> tensors,
+                              std::map<std::string, std::string> const& metadata = {}) {
+  auto header = nlohmann::json::object();
+  if (!metadata.empty()) {
+    header["__metadata__"] = metadata;
+  }
+  std::size_t offset = 0;
+  for (auto const& tensor : tensors) {
+    std::size_t size = 1;
+    for (auto const extent : tensor.shape) {
+      size *= static_cast<std::size_t>(extent);
+    }
+    expects(size == tensor.values.size(), "write_safetensors: the shape of \"", tensor.name,
+            "\" needs ", size, " values, but there are ", tensor.values.size());
+    expects(tensor.name != "__metadata__" && !header.contains(tensor.name),
+            "write_safetensors: the name \"", tensor.name, "\" is reserved or used twice");
+    header[tensor.name] = {{"dtype", "F32"},
+                           {"shape", tensor.shape},
+                           {"data_offsets", {offset, offset + 4 * size}}};
+    offset += 4 * size;
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (nlohmann::json::exception const& error) {
+    fail("cannot write ", path.string(), ": a name or the metadata is not UTF-8 (", error.what(), ")");
+  }
+  text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts aligned
+  std::uint64_t const size = text.size();
+  AtomicFile file(path);
+  file.write(std::as_bytes(std::span(&size, 1)));
+  file.write(text);
+  for (auto const& tensor : tensors) {
+    file.write(std::as_bytes(std::span(tensor.values)));
+  }
+  file.commit();
+}
+
+}  // namespace m2u

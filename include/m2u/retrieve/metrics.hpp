@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// How well one modality finds another.
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <span>
+#include <vector>
+
+#include "m2u/linalg/gemm.hpp"
+#include "m2u/retrieve/rows.hpp"
+
+namespace m2u {
+
+/// What retrieval_metrics gives.
+struct RetrievalMetrics {
+  int queries = 0;
+  int pool = 0;               ///< rows to choose from
+  double recall_at_1 = 0.0;   ///< share of the queries whose answer has a rank of at most 1
+  double recall_at_5 = 0.0;
+  double recall_at_10 = 0.0;
+  double recall_at_20 = 0.0;
+  double mean_reciprocal_rank = 0.0;
+  double median_rank = 0.0;
+};
+
+namespace detail {
+
+/// Rank of `answer` among `scores`: 1 + the number of better ones + half the number of equal others.
+inline double rank_of(std::span<double const> scores, std::size_t answer) {
+  constexpr double equal = 1e-12;  // of the order of the products' rounding
+  double better = 0.0;
+  double tied = 0.0;
+  double const own = scores[answer];
+  for (std::size_t j = 0; j < scores.size(); ++j) {
+    better += scores[j] > own + equal ? 1.0 : 0.0;
+    tied += std::abs(scores[j] - own) <= equal ? 1.0 : 0.0;
+  }
+  return 1.0 + better + 0.5 * (tied - 1.0);
+}
+
+inline RetrievalMetrics summarise_ranks(std::vector<double> ranks, int pool) {
+  RetrievalMetrics result{.queries = static_cast<int>(ranks.size()), .pool = pool};
+  double const share = 1.0 / static_cast<double>(ranks.size());
+  for (double const rank : ranks) {
+    result.recall_at_1 += rank <= 1.0 ? share : 0.0;
+    result.recall_at_5 += rank <= 5.0 ? share : 0.0;
+    result.recall_at_10 += rank <= 10.0 ? share : 0.0;
+    result.recall_at_20 += rank <= 20.0 ? share : 0.0;
+    result.mean_reciprocal_rank += share / rank;
+  }
+  std::sort(ranks.begin(), ranks.end());
+  auto const middle = ranks.size() / 2;
+  result.median_rank =
+      ranks.size() % 2 == 1 ? ranks[middle] : 0.5 * (ranks[middle - 1] + ranks[middle]);
+  return result;
+}
+
+}  // namespace detail
+
+/// Ranks all targets for each query by cosine similarity; the answer to row i is row i. Call it again with
+/// the arguments exchanged for the other direction.
+///
+/// Equal scores count as their mean rank: an encoder that maps everything to one point gets the rank
+/// (pool + 1) / 2 everywhere, not 1. A row of zeros has similarity 0 to all.
+/// @param queries [n, d]  @param targets [m ≥ n, d]; rows from n on only make the pool larger
+/// @throws Error if the shapes do not fit, there are no rows, or one is not finite.
+inline RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
+                                          Matrix<float, Host> const& targets) {
+  int const rows = queries.extent_int(0);
+  int const pool = targets.extent_int(0);
+  expects(rows > 0 && pool >= rows && queries.extent(1) == targets.extent(1),
+          "retrieval_metrics: queries ", shape(queries), " and targets ", shape(targets),
+          " need rows, the same number of columns, and a target for each query");
+  Host const space;
+  constexpr int block = 256;
+  auto const wide = detail::wide_rows(space, targets, 0, pool, true, "retrieval_metrics: target");
+  auto const scores = make_matrix<double>(space, "m2u::retrieve::scores", std::min(block, rows), pool);
+  std::vector<double> ranks(static_cast<std::size_t>(rows));
+  for (int first = 0; first < rows; first += block) {
+    int const count = std::min(block, rows - first);
+    auto const from =
+        detail::wide_rows(space, queries, first, count, true, "retrieval_metrics: query");
+    auto products = strided(scores);
+    products.rows = count;
+    gemm(space, strided(from.rows), strided(wide.rows), products, {.transpose_b = true});
+    Kokkos::parallel_for("m2u::retrieve::ranks", Kokkos::RangePolicy<Host>(space, 0, count),
+                         [&](int i) {
+                           std::span<double const> const row(
+                               scores.data() + static_cast<std::ptrdiff_t>(i) * pool,
+                               static_cast<std::size_t>(pool));
+                           auto const answer = static_cast<std::size_t>(first + i);
+                           ranks[answer] = detail::rank_of(row, answer);
+                         });
+    space.fence("m2u::retrieve::ranks");
+  }
+  return detail::summarise_ranks(std::move(ranks), pool);
+}
+
+/// The same for row-major spans of rows of `cols` numbers.
+inline RetrievalMetrics retrieval_metrics(std::span<float const> queries,
+                                          std::span<float const> targets, int cols) {
+  expects(cols > 0, "retrieval_metrics: ", cols, " columns");
+  auto const matrix = [&](std::span<float const> values) {
+    return host_matrix("m2u::retrieve::rows",
+                       static_cast<int>(values.size() / static_cast<std::size_t>(cols)), cols, values);
+  };
+  return retrieval_metrics(matrix(queries), matrix(targets));
+}
+
+}  // namespace m2u

@@ -1,0 +1,267 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The state of a training run in one file, so that a killed run ends with the same bits as one that was not.
+#pragma once
+
+#include <charconv>
+#include <filesystem>
+#include <map>
+#include <set>
+#include <string>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include "m2u/parameters/save_load.hpp"
+#include "m2u/train/info.hpp"
+
+namespace m2u {
+
+namespace detail {
+
+inline constexpr char const* checkpoint_format = "m2u checkpoint 1";
+
+/// Checksum over metadata (its own entry left out), names, shapes and bytes, in the order of the names.
+class CheckpointSum {
+ public:
+  void add(std::map<std::string, std::string> const& metadata) {
+    for (auto const& [key, value] : metadata) {
+      if (key != "checksum") {
+        add(key);
+        add(value);
+      }
+    }
+  }
+  void add(std::string const& name, std::vector<std::int64_t> const& shape,
+           std::span<std::byte const> bytes) {
+    add(name);
+    add(shape_text(shape));
+    sum_.add(bytes);
+  }
+  std::string text() const { return std::to_string(sum_.value()); }
+
+ private:
+  void add(std::string const& text) {
+    sum_.add(std::as_bytes(std::span(text)));
+    sum_.add(std::as_bytes(std::span("\0", 1)));
+  }
+  Checksum sum_;
+};
+
+/// A checkpoint that was opened and found undamaged.
+class CheckpointFile {
+ public:
+  explicit CheckpointFile(std::filesystem::path const& path) : file_(path) {
+    auto const& metadata = file_.metadata();
+    auto const format = metadata.find("format");
+    expects(format != metadata.end() && format->second == checkpoint_format, path.string(),
+            " is not a checkpoint that this version reads (\"", checkpoint_format, "\")");
+    CheckpointSum sum;
+    sum.add(metadata);
+    for (auto const& name : file_.names()) {
+      sum.add(name, file_.info(name).shape, file_.bytes(name));
+    }
+    expects(text("checksum") == sum.text(), path.string(),
+            " is damaged: its checksum does not agree with its contents");
+  }
+
+  SafetensorsFile const& tensors() const { return file_; }
+  std::string text(std::string const& key) const {
+    auto const found = file_.metadata().find(key);
+    expects(found != file_.metadata().end(), file_.path().string(), " has no entry \"", key, "\"");
+    return found->second;
+  }
+  std::uint64_t number(std::string const& key, std::uint64_t largest) const {
+    auto const value = text(key);
+    std::uint64_t result = 0;
+    auto const [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+    expects(error == std::errc() && end == value.data() + value.size() && result <= largest,
+            file_.path().string(), ": the entry \"", key, "\" is not a usable number: ", value);
+    return result;
+  }
+
+ private:
+  SafetensorsFile file_;
+};
+
+}  // namespace detail
+
+/// Writes a run's state, atomically: parameters as "values.NAME", state as "state.NAME", the optimiser's
+/// buffers whole as "optimiser.NAME", the rest as metadata. Waits for the space.
+template <ExecutionSpace S>
+void save_checkpoint(std::filesystem::path const& path, TrainingState<S> const& state) {
+  auto const& layout = state.theta.layout();
+  std::vector<NamedTensor> tensors;
+  detail::append_tensors("values.", layout.parameters(), to_host(state.space, state.theta.values()),
+                         tensors);
+  detail::append_tensors("state.", layout.state(), to_host(state.space, state.theta.state()), tensors);
+  for (auto const& [name, buffer] : state.optimiser->buffers) {
+    auto values = to_host(state.space, buffer);
+    auto const size = static_cast<std::int64_t>(values.size());
+    tensors.push_back({"optimiser." + name, {size}, std::move(values)});
+  }
+  std::map<std::string, std::string> metadata{
+      {"format", detail::checkpoint_format},
+      {"epoch", std::to_string(state.epoch)},
+      {"step", std::to_string(state.step)},
+      {"optimiser", state.optimiser->name},
+      {"optimiser steps", std::to_string(state.optimiser->steps)}};
+  for (auto const& [key, value] : state.configuration) {
+    metadata["must agree: " + key] = value;
+  }
+  std::sort(tensors.begin(), tensors.end(),
+            [](auto const& a, auto const& b) { return a.name < b.name; });
+  detail::CheckpointSum sum;
+  sum.add(metadata);
+  for (auto const& tensor : tensors) {
+    sum.add(tensor.name, tensor.shape, std::as_bytes(std::span(tensor.values)));
+  }
+  metadata["checksum"] = sum.text();
+  write_safetensors(path, tensors, metadata);
+}
+
+/// Restores what save_checkpoint wrote. Nothing is changed unless everything fits.
+/// @throws Error naming the file and what is wrong: damaged, for another model or optimiser (every
+/// tensor that does not fit is listed), or from a run with another configuration.
+template <ExecutionSpace S>
+void load_checkpoint(std::filesystem::path const& path, TrainingState<S>& state) {
+  detail::CheckpointFile const file(path);
+  for (auto const& [key, value] : state.configuration) {
+    auto const saved = file.text("must agree: " + key);
+    expects(saved == value, path.string(), " is of a run with another ", key, ": \"", saved,
+            "\", but now it is \"", value, "\". Resume with the same one, or start afresh elsewhere.");
+  }
+  auto const& layout = state.theta.layout();
+  auto& optimiser = *state.optimiser;
+  expects(file.text("optimiser") == optimiser.name, path.string(), " is of a run with the optimiser ",
+          file.text("optimiser"), ", but now it is ", optimiser.name);
+  std::set<std::string> expected;
+  std::string problems;
+  auto const values =
+      detail::collect_tensors(file.tensors(), "values.", layout.parameters(),
+                              layout.parameter_size(), expected, problems);
+  auto const model_state = detail::collect_tensors(file.tensors(), "state.", layout.state(),
+                                                   layout.state_size(), expected, problems);
+  std::vector<std::vector<float>> buffers;
+  for (auto const& [name, buffer] : optimiser.buffers) {
+    auto const extent = static_cast<int>(buffer.extent(0));
+    LayoutEntry const entry{name, {extent}, {0, 1, extent}, {}};
+    buffers.push_back(detail::collect_tensors(file.tensors(), "optimiser.", {entry},
+                                              buffer.extent(0), expected, problems));
+  }
+  detail::append_unexpected(file.tensors(), expected, problems);
+  expects(problems.empty(), path.string(), " does not fit the model or the optimiser:", problems);
+  auto const epoch = file.number("epoch", 1U << 30U);
+  auto const step = file.number("step", 1ULL << 60U);
+  auto const steps = file.number("optimiser steps", 1ULL << 60U);
+  from_host(state.space, std::span<float const>(values), state.theta.values());
+  from_host(state.space, std::span<float const>(model_state), state.theta.state());
+  for (std::size_t i = 0; i < buffers.size(); ++i) {
+    from_host(state.space, std::span<float const>(buffers[i]), optimiser.buffers[i].second);
+  }
+  state.epoch = static_cast<int>(epoch);
+  state.step = step;
+  optimiser.steps = static_cast<std::int64_t>(steps);
+}
+
+struct CheckpointOptions {
+  int every = 1;           ///< epochs between checkpoints; the last epoch always has one
+  int keep = 2;            ///< files: the newest and those before it
+  bool overwrite = false;  ///< let a new run replace the checkpoints of another
+};
+
+/// Callback that keeps a run's state in DIR/checkpoint.safetensors, the ones before it in
+/// DIR/checkpoint.1.safetensors and so on. With FitOptions::resume the run goes on from the newest; without,
+/// a folder that holds a checkpoint is an error, so that no run is lost by mistake.
+class Checkpoints {
+ public:
+  explicit Checkpoints(std::filesystem::path folder, CheckpointOptions const& options = {})
+      : folder_(std::move(folder)), options_(options) {
+    expects(options.every > 0 && options.keep > 0, "Checkpoints: every and keep must be positive");
+  }
+
+  /// The file `age` checkpoints before the newest.
+  std::filesystem::path file(int age = 0) const {
+    return folder_ / (age == 0 ? std::string("checkpoint.safetensors")
+                               : "checkpoint." + std::to_string(age) + ".safetensors");
+  }
+
+  /// Restores the newest checkpoint if there is one. @return whether it did.
+  /// @throws Error if it is damaged or does not fit, or if there is one although `resume` is false.
+  template <ExecutionSpace S>
+  bool begin(TrainingState<S>& state, bool resume) {
+    make_folder();
+    bool const found = std::filesystem::exists(file());
+    if (!found || !resume) {
+      expects(!found || options_.overwrite, folder_.string(),
+              " holds the checkpoint of another run. Set FitOptions::resume to go on with it, "
+              "CheckpointOptions::overwrite to replace it, or use another folder.");
+      return false;
+    }
+    try {
+      load_checkpoint(file(), state);
+    } catch (Error const& error) {
+      auto const older = std::filesystem::exists(file(1))
+                             ? " The one before it is " + file(1).string() + "."
+                             : std::string();
+      fail(error.what(), older);
+    }
+    saved_epoch_ = state.epoch;
+    return true;
+  }
+
+  template <ExecutionSpace S>
+  void save(TrainingState<S> const& state, bool last) {
+    if (!last && state.epoch % options_.every != 0) {
+      return;
+    }
+    rotate();
+    save_checkpoint(file(), state);
+    saved_epoch_ = state.epoch;
+  }
+
+  std::string last_good() const {
+    return saved_epoch_ == 0 ? "There is no checkpoint yet."
+                             : "The last good checkpoint, after epoch " +
+                                   std::to_string(saved_epoch_) + ", is " + file().string() + ".";
+  }
+
+ private:
+  void make_folder() const {
+    std::error_code error;
+    std::filesystem::create_directories(folder_, error);
+    expects(std::filesystem::is_directory(folder_), "Checkpoints: cannot make the folder ",
+            folder_.string(), ": ", error.message());
+    // What a killed run was writing.
+    for (auto const& entry : std::filesystem::directory_iterator(folder_)) {
+      if (entry.path().filename().string().starts_with("checkpoint.safetensors.tmp")) {
+        std::filesystem::remove(entry.path(), error);
+      }
+    }
+  }
+
+  // Gives the newest file a second name. It keeps the first until the new one takes it by a rename, so a
+  // kill at any moment leaves a whole checkpoint there.
+  void rotate() const {
+    if (!std::filesystem::exists(file()) || options_.keep == 1) {
+      return;
+    }
+    std::error_code error;
+    for (int age = options_.keep - 1; age > 1; --age) {
+      std::filesystem::rename(file(age - 1), file(age), error);
+    }
+    std::filesystem::remove(file(1), error);
+    std::filesystem::create_hard_link(file(), file(1), error);
+    if (error) {  // a file system without links
+      std::filesystem::copy_file(file(), file(1), std::filesystem::copy_options::overwrite_existing,
+                                 error);
+    }
+    expects(!error, "Checkpoints: cannot keep ", file(1).string(), ": ", error.message());
+  }
+
+  std::filesystem::path folder_;
+  CheckpointOptions options_;
+  int saved_epoch_ = 0;
+};
+
+}  // namespace m2u

@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The composition: one hub encoder taught by any number of modalities.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include <Kokkos_Profiling_ScopedRegion.hpp>
+
+#include "m2u/ops/add.hpp"
+#include "m2u/ops/gather_rows.hpp"
+#include "m2u/ops/scale.hpp"
+#include "m2u/transfer/losses.hpp"
+#include "m2u/transfer/parts.hpp"
+
+namespace m2u {
+
+/// A hub and what teaches it: `MultiToUni{hub(…), match<"3d">(…), match<"text">(…), joint(…)}`.
+/// Holds slices and options only; the numbers are in Parameters.
+template <class HubPart, class... Parts>
+class MultiToUni {
+ public:
+  explicit MultiToUni(HubPart hub, Parts... parts)
+      : hub_(std::move(hub)), parts_(std::move(parts)...) {}
+
+  /// The loss of a batch. The hub is encoded once; each match gathers the rows that have its modality and
+  /// is skipped, and said so, with fewer than two of them.
+  /// @throws Error if a sample lacks the hub's modality.
+  template <ExecutionSpace S, class R>
+  Losses<S, R> losses(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
+    Kokkos::Profiling::ScopedRegion const region("m2u::transfer::losses");
+    auto const pooled = hub(tape, batch);
+    Losses<S, R> result;
+    std::vector<Generated<S, R>> generated;
+    for_each_match([&](int number, auto const& match) {
+      result.terms.push_back(match_term(tape, batch, pooled, number, match, generated));
+    });
+    for_each_joint([&](auto const& joint) {
+      LossTerm<S, R> term{"joint", {}, joint.objective.weight(), 0, generated.empty()};
+      if (!term.skipped) {
+        for (auto const& part : generated) {
+          term.rows += part.rows.rows();
+        }
+        term.value = joint.objective(tape, std::span<Generated<S, R> const>(generated));
+      }
+      result.terms.push_back(term);
+    });
+    result.total = total(tape, result.terms);
+    return result;
+  }
+
+  /// The representation: [samples, width of the hub].
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> hub(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
+    using Batch = typename decltype(hub_.encoder)::template Batch<S>;
+    auto const* const modality = batch.find(HubPart::modality());
+    int const present = modality == nullptr ? 0 : modality->rows.picked();
+    expects(present == batch.size(), "MultiToUni: every sample needs the hub's modality \"",
+            HubPart::modality(), "\", but ", batch.size() - present, " of ", batch.size(),
+            " lack it");
+    return hub_.encoder(tape, batch.template get<Batch>(HubPart::modality()));
+  }
+
+  /// Vectors of a match's modality generated from hub rows: [rows, width of the modality].
+  template <ExecutionSpace S, class R, class M>
+  Tensor<S, R> generate(Tape<S, R>& tape, M const& match, Tensor<S, R> const& hub_rows) const {
+    return normalised(tape, match.adapter(tape, hub_rows));
+  }
+
+  /// Vectors of a match's modality from its own encoder, for the samples that have it.
+  template <ExecutionSpace S, class R, class M>
+  Tensor<S, R> encode(Tape<S, R>& tape, M const& match, MultiBatch<S> const& batch) const {
+    using Batch = typename decltype(match.encoder)::template Batch<S>;
+    return normalised(tape, match.encoder(tape, batch.template get<Batch>(M::modality())));
+  }
+
+  /// Calls f(number, match) for each match, in order.
+  template <class F>
+  void for_each_match(F const& f) const {
+    int number = 0;
+    for_each_part([&](auto const& part) {
+      if constexpr (requires { part.adapter; }) {
+        f(number++, part);
+      }
+    });
+  }
+
+  /// The names of the matches, in order.
+  std::vector<std::string> modalities() const {
+    std::vector<std::string> names;
+    for_each_match([&](int, auto const& match) { names.emplace_back(match.modality()); });
+    return names;
+  }
+  static constexpr std::string_view hub_modality() { return HubPart::modality(); }
+
+ private:
+  template <class F>
+  void for_each_part(F const& f) const {
+    std::apply([&](auto const&... part) { (f(part), ...); }, parts_);
+  }
+
+  template <class F>
+  void for_each_joint(F const& f) const {
+    for_each_part([&](auto const& part) {
+      if constexpr (requires { part.objective.weight(); } && !requires { part.adapter; }) {
+        f(part);
+      }
+    });
+  }
+
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> normalised(Tape<S, R>& tape, Tensor<S, R> x) const {
+    for_each_part([&](auto const& part) {
+      if constexpr (requires { part.norm; }) {
+        x = part.norm(tape, x);
+      }
+    });
+    return x;
+  }
+
+  template <ExecutionSpace S, class R, class M>
+  LossTerm<S, R> match_term(Tape<S, R>& tape, MultiBatch<S> const& batch,
+                            Tensor<S, R> const& pooled, int number, M const& match,
+                            std::vector<Generated<S, R>>& generated) const {
+    auto const* const modality = batch.find(M::modality());
+    int const present = modality == nullptr ? 0 : modality->rows.picked();
+    LossTerm<S, R> term{std::string(M::modality()), {}, match.weight, present, present < 2};
+    if (term.skipped) {
+      return term;
+    }
+    Kokkos::Profiling::ScopedRegion const region("m2u::transfer::match " + term.name);
+    auto const rows =
+        present == batch.size() ? pooled : gather_rows(tape, pooled, modality->rows);
+    auto const from = generate(tape, match, rows);
+    term.value = match.objective(tape, from, encode(tape, match, batch));
+    generated.push_back({number, from});
+    return term;
+  }
+
+  template <ExecutionSpace S, class R>
+  static Scalar<S, R> total(Tape<S, R>& tape, std::vector<LossTerm<S, R>> const& terms) {
+    Scalar<S, R> sum;
+    bool any = false;
+    for (auto const& term : terms) {
+      if (!term.skipped) {
+        auto const weighted =
+            term.weight == 1.0 ? term.value : scale(tape, term.value, R(term.weight));
+        sum = any ? add(tape, sum, weighted) : weighted;
+        any = true;
+      }
+    }
+    if (!any) {
+      auto const zero = tape.matrix(1, 1);
+      Kokkos::deep_copy(tape.space(), zero, R(0));
+      sum = tape.constant(zero);
+    }
+    return sum;
+  }
+
+  HubPart hub_;
+  std::tuple<Parts...> parts_;
+};
+
+}  // namespace m2u

@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The parts of a MultiToUni model: hub, matches, joint objectives, a shared norm. Names live here, in
+/// the outer layer; kernels never see them.
+#pragma once
+
+#include <algorithm>
+#include <cstddef>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "m2u/objectives/modality_classifier.hpp"
+#include "m2u/transfer/multi_batch.hpp"
+
+namespace m2u {
+
+/// A name as a template argument: match<"text">(…).
+template <std::size_t N>
+struct Name {
+  char text[N]{};
+  constexpr Name(char const (&literal)[N]) { std::copy_n(literal, N, text); }  // NOLINT: implicit
+  constexpr std::string_view view() const { return {text, N - 1}; }
+};
+
+namespace detail {
+template <class F, class S>
+using BatchOf = typename F::template Batch<S>;
+}  // namespace detail
+
+/// An encoder: names its batch type as `template <ExecutionSpace S> using Batch = …;` and turns one into a
+/// row per sample.
+template <class E, class S = Kokkos::DefaultExecutionSpace>
+concept Encoder =
+    requires { typename E::template Batch<S>; } &&
+    requires(E const& encoder, Tape<S>& tape, typename E::template Batch<S> const& batch) {
+      { encoder(tape, batch) } -> std::same_as<Tensor<S>>;
+    };
+
+/// An adapter: hub rows to rows in the modality's space.
+template <class A, class S = Kokkos::DefaultExecutionSpace>
+concept Adapter = requires(A const& adapter, Tape<S>& tape, Tensor<S> const& rows) {
+  { adapter(tape, rows) } -> std::same_as<Tensor<S>>;
+};
+
+/// An objective: two tensors whose rows belong together to one differentiable number.
+template <class O, class S = Kokkos::DefaultExecutionSpace>
+concept Objective =
+    requires(O const& objective, Tape<S>& tape, Tensor<S> const& from, Tensor<S> const& to) {
+      { objective(tape, from, to) } -> std::same_as<Scalar<S>>;
+    };
+
+/// A joint objective: a function of all generated vectors, with a weight.
+template <class J, class S = Kokkos::DefaultExecutionSpace>
+concept JointObjective =
+    requires(J const& joint, Tape<S>& tape, std::span<Generated<S> const> generated) {
+      { joint(tape, generated) } -> std::same_as<Scalar<S>>;
+      { joint.weight() } -> std::convertible_to<double>;
+    };
+
+/// The encoder that every sample goes through.
+template <Name name, class E>
+struct Hub {
+  E encoder;
+  static constexpr std::string_view modality() { return name.view(); }
+};
+
+/// A modality: its own encoder, the adapter from the hub, and the objective between the two.
+template <Name name, class E, class A, class O>
+struct Match {
+  E encoder;
+  A adapter;
+  O objective;
+  double weight = 1.0;
+  static constexpr std::string_view modality() { return name.view(); }
+};
+
+/// An objective of all generated vectors.
+template <class J>
+struct Joint {
+  J objective;
+};
+
+/// One normalisation for generated and real vectors of all modalities.
+template <class N>
+struct SharedNorm {
+  N norm;
+};
+
+template <Name name = "2d", class E>
+Hub<name, E> hub(E encoder) {
+  static_assert(Encoder<E>,
+                "m2u::hub: the encoder needs `template <ExecutionSpace S> using Batch = …;` and a const call "
+                "operator (Tape<S, R>&, Batch<S> const&) -> Tensor<S, R>");
+  return {std::move(encoder)};
+}
+
+template <Name name, class E, class A, class O>
+Match<name, E, A, O> match(E encoder, A adapter, O objective, double weight = 1.0) {
+  static_assert(Encoder<E>,
+                "m2u::match: the encoder needs `template <ExecutionSpace S> using Batch = …;` and a const call "
+                "operator (Tape<S, R>&, Batch<S> const&) -> Tensor<S, R>");
+  static_assert(Adapter<A>,
+                "m2u::match: the adapter needs a const call operator (Tape<S, R>&, Tensor<S, R> const& "
+                "hub_rows) -> Tensor<S, R>");
+  static_assert(Objective<O>,
+                "m2u::match: the objective needs a const call operator (Tape<S, R>&, Tensor<S, R> const& from, "
+                "Tensor<S, R> const& to) -> Scalar<S, R>");
+  return {std::move(encoder), std::move(adapter), std::move(objective), weight};
+}
+
+template <class J>
+Joint<J> joint(J objective) {
+  static_assert(JointObjective<J>,
+                "m2u::joint: the objective needs weight() and a const call operator (Tape<S, R>&, "
+                "std::span<Generated<S, R> const>) -> Scalar<S, R>");
+  return {std::move(objective)};
+}
+
+template <class N>
+SharedNorm<N> shared_norm(N norm) {
+  static_assert(Adapter<N>, "m2u::shared_norm: needs a call operator (Tape<S, R>&, Tensor<S, R> const&) -> "
+                            "Tensor<S, R>, for example m2u::LayerNorm");
+  return {std::move(norm)};
+}
+
+}  // namespace m2u

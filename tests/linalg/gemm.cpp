@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "m2u/linalg/gemm.hpp"
+
+#include <catch2/catch_approx.hpp>
+#include <catch2/catch_template_test_macros.hpp>
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include "m2u/core/random.hpp"
+#include "support/spaces.hpp"
+
+namespace {
+
+template <class R, class S>
+m2u::Matrix<R, S> filled(S const& space, int rows, int cols, std::uint64_t stream) {
+  m2u::RandomStream const random{7, stream};
+  std::vector<R> values(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols));
+  for (std::size_t i = 0; i < values.size(); ++i) {
+    values[i] = static_cast<R>(random.uniform(i) - 0.5F);
+  }
+  auto const matrix = m2u::make_matrix<R>(space, "m2u::test::matrix", rows, cols);
+  m2u::from_host(space, std::span<R const>(values), matrix);
+  return matrix;
+}
+
+/// The back end of the space against the plain Kokkos kernel.
+template <class R, class S>
+void compare(S const& space, int m, int n, int k, m2u::GemmOptions options) {
+  auto const a = options.transpose_a ? filled<R>(space, k, m, 1) : filled<R>(space, m, k, 1);
+  auto const b = options.transpose_b ? filled<R>(space, n, k, 2) : filled<R>(space, k, n, 2);
+  auto const c = filled<R>(space, m, n, 3);
+  auto const expected = filled<R>(space, m, n, 3);
+  m2u::gemm(space, a, b, c, options);
+  m2u::backend::kokkos_gemm(space, m2u::strided(a), m2u::strided(b), m2u::strided(expected), options);
+  auto const found = m2u::to_host(space, c);
+  auto const wanted = m2u::to_host(space, expected);
+  INFO(m << " x " << n << " x " << k << ", transposed " << options.transpose_a << ' '
+         << options.transpose_b << ", accumulate " << options.accumulate);
+  double worst = 0.0;
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(found[i] - wanted[i])));
+  }
+  CHECK(worst <= (std::is_same_v<R, float> ? 1e-5 : 1e-13) * (k + 1));
+}
+
+}  // namespace
+
+TEMPLATE_LIST_TEST_CASE("gemm agrees with the plain kernel in every form", "[gemm]",
+                        m2u::test::Spaces) {
+  TestType const space;
+  for (bool const transpose_a : {false, true}) {
+    for (bool const transpose_b : {false, true}) {
+      for (bool const accumulate : {false, true}) {
+        m2u::GemmOptions const options{transpose_a, transpose_b, accumulate, 0.75};
+        compare<float>(space, 37, 19, 53, options);
+        compare<double>(space, 300, 5, 7, options);
+        compare<float>(space, 1, 1, 1, options);
+        compare<float>(space, 4, 3, 0, options);  // an empty sum is zero, not what was there
+      }
+    }
+  }
+  compare<float>(space, 0, 3, 2, {});
+  compare<float>(space, 3, 0, 2, {});
+}
+
+TEMPLATE_LIST_TEST_CASE("gemm reads and writes blocks of columns", "[gemm]", m2u::test::Spaces) {
+  TestType const space;
+  auto const a = filled<float>(space, 9, 12, 1);
+  auto const b = filled<float>(space, 6, 10, 2);
+  auto const c = filled<float>(space, 9, 7, 3);
+  auto const before = m2u::to_host(space, c);
+  m2u::gemm(space, m2u::strided_columns(a, 4, 6), m2u::strided_columns(b, 5, 3),
+            m2u::strided_columns(c, 2, 3));
+  auto const ha = m2u::to_host(space, a);
+  auto const hb = m2u::to_host(space, b);
+  auto const hc = m2u::to_host(space, c);
+  for (std::size_t i = 0; i < 9; ++i) {
+    for (std::size_t j = 0; j < 7; ++j) {
+      float sum = before[i * 7 + j];
+      if (j >= 2 && j < 5) {
+        sum = 0.0F;
+        for (std::size_t k = 0; k < 6; ++k) {
+          sum += ha[i * 12 + 4 + k] * hb[k * 10 + 5 + j - 2];
+        }
+      }
+      CHECK(hc[i * 7 + j] == Catch::Approx(sum).margin(1e-5));
+    }
+  }
+}
+
+TEST_CASE("gemm refuses shapes that do not fit", "[gemm]") {
+  Kokkos::DefaultExecutionSpace const space;
+  auto const a = filled<float>(space, 2, 3, 1);
+  auto const b = filled<float>(space, 4, 5, 2);
+  auto const c = filled<float>(space, 2, 5, 3);
+  CHECK_THROWS_WITH(m2u::gemm(space, a, b, c),
+                    Catch::Matchers::ContainsSubstring("[2, 3] times [4, 5]"));
+}
