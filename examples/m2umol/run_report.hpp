@@ -5,14 +5,13 @@
 
 #include "m2u/report/html_page.hpp"
 #include "m2u/report/line_chart.hpp"
+#include "training_log.hpp"
 
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <limits>
-#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,10 +45,7 @@ struct RunReport {
   std::string title;
   std::string program_version;
   nlohmann::json configuration;
-  /// One object per epoch: epoch, loss, terms {objective: loss}, samples_per_second, seconds,
-  /// learning_rate, retrieval {modality: {recall_at_1, recall_at_10, mrr}}. Any of them may be
-  /// missing.
-  std::vector<nlohmann::json> log;
+  TrainingLog log;
   std::vector<RetrievalRow> before, after;  ///< before and after training
   std::vector<Neighbours> examples;
   std::vector<std::pair<std::string, std::string>> facts;  ///< headline names and values
@@ -58,48 +54,11 @@ struct RunReport {
 
 namespace detail {
 
-/// The number at a path of keys, or NaN.
-inline double number_at(nlohmann::json const& value, std::vector<std::string> const& path) {
-  auto const* found = &value;
-  for (auto const& key : path) {
-    if (!found->is_object() || !found->contains(key)) {
-      return std::numeric_limits<double>::quiet_NaN();
-    }
-    found = &(*found)[key];
-  }
-  return found->is_number() ? found->get<double>() : std::numeric_limits<double>::quiet_NaN();
-}
-
 /// JSON as text; what is not UTF-8 becomes U+FFFD.
 inline std::string text_of(nlohmann::json const& value, int indent = -1) {
   return value.is_string()
              ? value.get<std::string>()
              : value.dump(indent, ' ', false, nlohmann::json::error_handler_t::replace);
-}
-
-/// One curve over the epochs.
-inline m2u::LineSeries over_epochs(RunReport const& report, std::string name,
-                                   std::vector<std::string> const& path) {
-  m2u::LineSeries series{std::move(name), {}, {}};
-  for (auto const& entry : report.log) {
-    auto const epoch = number_at(entry, {"epoch"});
-    series.x.push_back(std::isfinite(epoch) ? epoch : static_cast<double>(series.x.size() + 1));
-    series.y.push_back(number_at(entry, path));
-  }
-  return series;
-}
-
-/// All keys of the log's objects of one name, sorted.
-inline std::set<std::string> keys_of(RunReport const& report, char const* field) {
-  std::set<std::string> keys;
-  for (auto const& entry : report.log) {
-    if (entry.is_object() && entry.contains(field) && entry[field].is_object()) {
-      for (auto const& item : entry[field].items()) {
-        keys.insert(item.key());
-      }
-    }
-  }
-  return keys;
 }
 
 inline m2u::LineChart over_epochs_chart(std::string title, std::string y_label,
@@ -112,35 +71,15 @@ inline m2u::LineChart over_epochs_chart(std::string title, std::string y_label,
   return chart;
 }
 
-/// Every number that the curves show, for reading off and for those who can't see curves.
-inline m2u::HtmlTable log_table(std::vector<m2u::LineSeries> const& series) {
-  m2u::HtmlTable table{"The numbers of every epoch", {"epoch"}, {}, {}, {}, true};
-  for (std::size_t i = 0; i < series.front().x.size(); ++i) {
-    table.rows.push_back({m2u::significant_text(series.front().x[i], 8)});
-  }
-  for (std::size_t s = 0; s < series.size(); ++s) {
-    table.header.push_back(series[s].name);
-    for (std::size_t i = 0; i < table.rows.size(); ++i) {
-      table.rows[i].push_back(m2u::significant_text(series[s].y[i]));
-    }
-  }
-  for (std::size_t column = 0; column < table.header.size(); ++column) {
-    table.numeric.push_back(column);
-  }
-  return table;
-}
-
 inline void add_training(m2u::HtmlPage& page, RunReport const& report) {
-  std::vector<m2u::LineSeries> const total{over_epochs(report, "loss", {"loss"})};
-  std::vector<m2u::LineSeries> terms, recall;
-  for (auto const& term : keys_of(report, "terms")) {
-    terms.push_back(over_epochs(report, term, {"terms", term}));
-  }
-  for (auto const& modality : keys_of(report, "retrieval")) {
-    recall.push_back(over_epochs(report, modality, {"retrieval", modality, "recall_at_10"}));
+  auto const total = over_epochs(report.log, "loss", {"loss"});
+  auto const terms = loss_terms(report.log);
+  std::vector<m2u::LineSeries> recall;
+  for (auto const& modality : keys_of(report.log, "retrieval")) {
+    recall.push_back(over_epochs(report.log, modality, {"retrieval", modality, "recall_at_10"}));
   }
   std::vector<m2u::HtmlFigure> figures{
-      {m2u::line_chart_svg(over_epochs_chart("Total loss", "loss", total)),
+      {m2u::line_chart_svg(over_epochs_chart("Total loss", "loss", {total})),
        "What training minimises: mean over the batches of each epoch.", false}};
   if (!terms.empty()) {
     figures.push_back(
@@ -156,22 +95,19 @@ inline void add_training(m2u::HtmlPage& page, RunReport const& report) {
                        false});
   }
   page.section("Training").figures(figures);
-  auto columns = total;
-  for (auto& term : terms) {
-    columns.push_back(std::move(term));
-    columns.back().name = "loss: " + columns.back().name;
-  }
-  for (auto& modality : recall) {
-    columns.push_back(std::move(modality));
-    columns.back().name = "Recall@10: " + columns.back().name;
-  }
-  columns.push_back(over_epochs(report, "learning rate", {"learning_rate"}));
-  columns.push_back(over_epochs(report, "samples per second", {"samples_per_second"}));
-  columns.push_back(over_epochs(report, "seconds", {"seconds"}));
-  std::erase_if(columns, [](auto const& series) {
-    return std::none_of(series.y.begin(), series.y.end(),
-                        [](double y) { return std::isfinite(y); });
-  });
+  std::vector<m2u::LineSeries> columns{total};
+  auto const add = [&](char const* what, std::vector<m2u::LineSeries> const& curves) {
+    for (auto const& curve : curves) {
+      columns.push_back(curve);
+      columns.back().name.insert(0, what);
+    }
+  };
+  add("loss: ", terms);
+  add("Recall@10: ", recall);
+  columns.push_back(over_epochs(report.log, "learning rate", {"learning_rate"}));
+  columns.push_back(over_epochs(report.log, "samples per second", {"samples_per_second"}));
+  columns.push_back(over_epochs(report.log, "seconds", {"seconds"}));
+  std::erase_if(columns, [](auto const& series) { return series.x.empty(); });
   if (!columns.empty()) {
     page.table(log_table(columns));
   }
@@ -181,7 +117,11 @@ inline void add_retrieval_row(m2u::HtmlTable& table, RetrievalRow const& row,
                               std::string const& when) {
   auto const chance =
       row.pool > 0 ? std::min(1.0, 10.0 / row.pool) : std::numeric_limits<double>::quiet_NaN();
-  table.rows.push_back({row.modality, row.direction, when, m2u::number_text(row.recall1, 3),
+  std::string direction;  // in one line
+  for (char const c : row.direction) {
+    direction += c == ' ' ? "\u00a0" : std::string(1, c);
+  }
+  table.rows.push_back({row.modality, direction, when, m2u::number_text(row.recall1, 3),
                         m2u::number_text(row.recall5, 3), m2u::number_text(row.recall10, 3),
                         m2u::number_text(row.mrr, 3), m2u::number_text(row.median_rank, 1),
                         std::to_string(row.pool), m2u::number_text(chance, 3)});
@@ -191,7 +131,7 @@ inline void add_retrieval(m2u::HtmlPage& page, RunReport const& report) {
   m2u::HtmlTable table{
       "Retrieval among held-out molecules", {}, {}, {3, 4, 5, 6, 7, 8, 9}, {}, false};
   table.header = {"Modality",  "Direction", "Training",    "Recall@1", "Recall@5",
-                  "Recall@10", "MRR",       "Median rank", "Pool",     "Chance of Recall@10"};
+                  "Recall@10", "MRR",       "Median rank", "Pool",     "Chance at 10"};
   std::vector<bool> used(report.before.size());
   for (auto const& row : report.after) {
     for (std::size_t i = 0; i < report.before.size(); ++i) {
@@ -218,7 +158,8 @@ inline void add_retrieval(m2u::HtmlPage& page, RunReport const& report) {
           "Recall@k: share of queries whose partner is among the k nearest (1 is perfect). MRR: "
           "mean of 1 / rank of the partner (1 is perfect). Median rank: half of the queries find "
           "their partner at this rank or better (1 is perfect). Pool: number of candidates; "
-          "guessing reaches a Recall@k of k / pool and a median rank of about half the pool, so "
+          "guessing reaches a Recall@k of k / pool (last column: k = 10) and a median rank of "
+          "about half the pool, so "
           "numbers from pools of different sizes don't compare.");
 }
 

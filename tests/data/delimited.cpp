@@ -51,9 +51,10 @@ TEST_CASE("CSV follows RFC 4180", "[delimited]") {
   CHECK(reader.column("note") == 2);
   CHECK(reader.has_column("id"));
   CHECK_FALSE(reader.has_column("ID"));
-  CHECK_THROWS_WITH(reader.column("smiles"),
-                    ContainsSubstring("a.csv has no column \"smiles\"; it has \"id\", \"the, name\", "
-                                      "\"note\""));
+  CHECK_THROWS_WITH(
+      reader.column("smiles"),
+      ContainsSubstring("a.csv has no column \"smiles\"; it has \"id\", \"the, name\", "
+                        "\"note\""));
   auto const all = read_all(std::move(reader));
   CHECK(all.rows == std::vector<Fields>{{"1", "plain", ""},
                                         {"2", "say \"hi\"", "two\n\nlines, one field"},
@@ -85,15 +86,14 @@ TEST_CASE("TSV has no quotes, smi has no header", "[delimited]") {
 
 TEST_CASE("malformed rows are reported and reading goes on", "[delimited]") {
   TemporaryFolder const folder;
-  auto const path = folder.write("bad.csv",
-                                 "a,b\n"
-                                 "1\n"
-                                 "1,2,3\n"
-                                 "1,x\"y\"\n"
-                                 "\"1\" ,2\n"
-                                 "5,6\n"
-                                 "7,\"open\n"
-                                 "to the end\n");
+  auto const path = folder.write("bad.csv", "a,b\n"
+                                            "1\n"
+                                            "1,2,3\n"
+                                            "1,x\"y\"\n"
+                                            "\"1\" ,2\n"
+                                            "5,6\n"
+                                            "7,\"open\n"
+                                            "to the end\n");
   auto const all = read_all(DelimitedReader(path));
   REQUIRE(all.problems.size() == 6);
   CHECK_THAT(all.problems[0], ContainsSubstring("1 fields, but the table has 2 columns"));
@@ -114,8 +114,10 @@ TEST_CASE("malformed rows are reported and reading goes on", "[delimited]") {
 TEST_CASE("files without a sound header are refused", "[delimited]") {
   TemporaryFolder const folder;
   CHECK_THROWS_WITH(DelimitedReader(folder / "none.csv"), ContainsSubstring("none.csv"));
-  CHECK_THROWS_WITH(DelimitedReader(folder.write("empty.tsv", "")), ContainsSubstring("empty.tsv is empty"));
-  CHECK_THROWS_WITH(DelimitedReader(folder.write("blank.tsv", "\n\n")), ContainsSubstring("is empty"));
+  CHECK_THROWS_WITH(DelimitedReader(folder.write("empty.tsv", "")),
+                    ContainsSubstring("empty.tsv is empty"));
+  CHECK_THROWS_WITH(DelimitedReader(folder.write("blank.tsv", "\n\n")),
+                    ContainsSubstring("is empty"));
   CHECK_THROWS_WITH(DelimitedReader(folder.write("twice.tsv", "a\tb\ta\n")),
                     ContainsSubstring("line 1: the header names the column \"a\" twice"));
   CHECK_THROWS_WITH(DelimitedReader(folder.write("open.csv", "a,\"b\n1,2\n")),

@@ -77,7 +77,9 @@ TEST_CASE("damaged files are refused by name and line", "[line_reader]") {
     CHECK_THROWS_WITH(m2u::LineReader(folder / "none.tsv"),
                       ContainsSubstring("none.tsv") && ContainsSubstring("No such file"));
   }
-  SECTION("a folder") { CHECK_THROWS_WITH(lines_of(folder.path()), ContainsSubstring("cannot read")); }
+  SECTION("a folder") {
+    CHECK_THROWS_WITH(lines_of(folder.path()), ContainsSubstring("cannot read"));
+  }
   SECTION("cut off at any place") {
     for (auto const size : {std::size_t{0}, std::size_t{1}, std::size_t{2}, std::size_t{9},
                             std::size_t{11}, good.size() / 2, good.size() - 8, good.size() - 1}) {
@@ -113,7 +115,8 @@ TEST_CASE("damaged files are refused by name and line", "[line_reader]") {
     m2u::LineReader reader(folder.write("long", "ok\n" + std::string(1001, 'x') + "\n"), 1000);
     std::string line;
     CHECK(reader.next(line));
-    CHECK_THROWS_WITH(reader.next(line), ContainsSubstring("long, line 2: the line is longer than 1000"));
+    CHECK_THROWS_WITH(reader.next(line),
+                      ContainsSubstring("long, line 2: the line is longer than 1000"));
     m2u::LineReader just(folder.write("just", std::string(1000, 'x') + "\n"), 1000);
     CHECK(just.next(line));
   }

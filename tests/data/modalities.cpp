@@ -29,16 +29,16 @@ TEST_CASE("modalities come back from the metadata", "[modalities]") {
       {"name":"2d","kind":"graph","node_vocabularies":[119,5],"edge_vocabularies":[],"encoding":20},
       {"name":"3d","kind":"conformer"}, {"name":"text","kind":"sparse","widths":[32768]},
       {"name":"x","kind":"dense","width":768}]})");
-  CHECK(specs == std::vector<m2u::ModalitySpec>{m2u::GraphModality{"2d", {119, 5}, {}, 20},
-                                                m2u::ConformerModality{"3d"},
-                                                m2u::SparseModality{"text", {32768}},
-                                                m2u::DenseModality{"x", 768}});
+  CHECK(specs == std::vector<m2u::ModalitySpec>{
+                     m2u::GraphModality{"2d", {119, 5}, {}, 20}, m2u::ConformerModality{"3d"},
+                     m2u::SparseModality{"text", {32768}}, m2u::DenseModality{"x", 768}});
 }
 
 TEST_CASE("wrong descriptions of modalities are refused", "[modalities]") {
   auto const refuses = [](std::string const& entry, std::string const& message) {
-    CHECK_THROWS_WITH(m2u::read_modalities(R"({"modalities":[{"name":"a","kind":"conformer"},)" + entry + "]}"),
-                      ContainsSubstring("the metadata, modalities[1]") && ContainsSubstring(message));
+    CHECK_THROWS_WITH(
+        m2u::read_modalities(R"({"modalities":[{"name":"a","kind":"conformer"},)" + entry + "]}"),
+        ContainsSubstring("the metadata, modalities[1]") && ContainsSubstring(message));
   };
   refuses("7", "is not a JSON object");
   refuses("{}", "lacks the field \"name\"");
@@ -46,12 +46,15 @@ TEST_CASE("wrong descriptions of modalities are refused", "[modalities]") {
   refuses(R"({"name":"","kind":"conformer"})", "empty name");
   refuses(R"({"name":"b","kind":"picture"})", "no kind of modality \"picture\"");
   refuses(R"({"name":"b","kind":"graph"})", "lacks the field \"node_vocabularies\"");
-  refuses(R"({"name":"b","kind":"graph","node_vocabularies":[],"edge_vocabularies":[],"encoding":0})",
-          "\"node_vocabularies\" is empty");
-  refuses(R"({"name":"b","kind":"graph","node_vocabularies":[1],"edge_vocabularies":[],"encoding":-1})",
-          "\"encoding\" is not an integer in 0");
-  refuses(R"({"name":"b","kind":"graph","node_vocabularies":[0],"edge_vocabularies":[],"encoding":1})",
-          "an element of \"node_vocabularies\" is not an integer in 1");
+  refuses(
+      R"({"name":"b","kind":"graph","node_vocabularies":[],"edge_vocabularies":[],"encoding":0})",
+      "\"node_vocabularies\" is empty");
+  refuses(
+      R"({"name":"b","kind":"graph","node_vocabularies":[1],"edge_vocabularies":[],"encoding":-1})",
+      "\"encoding\" is not an integer in 0");
+  refuses(
+      R"({"name":"b","kind":"graph","node_vocabularies":[0],"edge_vocabularies":[],"encoding":1})",
+      "an element of \"node_vocabularies\" is not an integer in 1");
   refuses(R"({"name":"b","kind":"sparse","widths":[]})", "\"widths\" is empty");
   refuses(R"({"name":"b","kind":"sparse","widths":7})", "\"widths\" is not an array");
   refuses(R"({"name":"b","kind":"sparse","widths":[4294967297]})", "\"widths\" is not an integer");
@@ -60,8 +63,9 @@ TEST_CASE("wrong descriptions of modalities are refused", "[modalities]") {
   CHECK_THROWS_WITH(m2u::read_modalities("{\"modalities\":"), ContainsSubstring("not valid JSON"));
   CHECK_THROWS_WITH(m2u::read_modalities("[]"), ContainsSubstring("not a JSON object"));
   CHECK_THROWS_WITH(m2u::with_modalities({}, "[]"), ContainsSubstring("not a JSON object"));
-  CHECK_THROWS_WITH(m2u::with_modalities(std::vector<m2u::ModalitySpec>{m2u::ConformerModality{"\xff"}}),
-                    ContainsSubstring("cannot be written as JSON"));
+  CHECK_THROWS_WITH(
+      m2u::with_modalities(std::vector<m2u::ModalitySpec>{m2u::ConformerModality{"\xff"}}),
+      ContainsSubstring("cannot be written as JSON"));
   m2u::TableBuilder builder;
   CHECK_THROWS_WITH(m2u::add_columns(builder, m2u::GraphModality{"b", {}, {}, 0}),
                     ContainsSubstring("\"node_vocabularies\" is empty"));
@@ -70,8 +74,9 @@ TEST_CASE("wrong descriptions of modalities are refused", "[modalities]") {
 TEST_CASE("malformed samples are refused before anything is written", "[modalities]") {
   auto builder = sample_builder();
   auto const refuses = [&](auto const& modality, auto const& value, std::string const& message) {
-    CHECK_THROWS_WITH(m2u::append(builder, modality, value),
-                      ContainsSubstring("row 0, modality \"" + modality.name) && ContainsSubstring(message));
+    CHECK_THROWS_WITH(
+        m2u::append(builder, modality, value),
+        ContainsSubstring("row 0, modality \"" + modality.name) && ContainsSubstring(message));
   };
   auto graph = sample_graph(3);
   graph.node_features[2] = 10;
@@ -112,7 +117,8 @@ TEST_CASE("malformed samples are refused before anything is written", "[modaliti
   refuses(sparse_bio, Rows{{}, {two, infinite}}, "a weight of vocabulary 1 is not finite");
   refuses(sparse_bio, Rows{{}}, "1 sparse rows, but 2 vocabularies");
   refuses(dense_text, std::vector{1.0F}, "1 values, but the width is 3");
-  refuses(dense_text, std::vector{1.0F, 2.0F, std::numeric_limits<float>::quiet_NaN()}, "not finite");
+  refuses(dense_text, std::vector{1.0F, 2.0F, std::numeric_limits<float>::quiet_NaN()},
+          "not finite");
 
   m2u::append(builder, graph_2d, sample_graph(0).view());  // nothing was set before
   builder.end_row();

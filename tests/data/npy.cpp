@@ -55,7 +55,8 @@ TEST_CASE("a .npy file is the one that NumPy writes", "[npy]") {
 TEST_CASE("a vector is read as one column", "[npy]") {
   TemporaryFolder const folder;
   auto const path = folder.write(
-      "v.npy", npy("{'shape': (2,), 'fortran_order': False, 'descr': '<f4'}\n", std::string(8, '\0')));
+      "v.npy",
+      npy("{'shape': (2,), 'fortran_order': False, 'descr': '<f4'}\n", std::string(8, '\0')));
   auto const read = m2u::read_npy(path);
   CHECK(read.rows == 2);
   CHECK(read.cols == 1);
@@ -83,7 +84,8 @@ TEST_CASE("what is not a float32 matrix is refused", "[npy]") {
   refuses(npy(shape("(99999999999, 2)"), data), "not that of a matrix");
   refuses(npy(shape("(2147483647, 2147483647)"), data), "values need");
   refuses(npy(shape("(1, 2"), data), "not that of a matrix");
-  refuses(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1)}", data), "not little-endian float32");
+  refuses(npy("{'descr': '<f8', 'fortran_order': False, 'shape': (1, 1)}", data),
+          "not little-endian float32");
   refuses(npy("{'descr': '<f4', 'fortran_order': True, 'shape': (1, 2)}", data), "Fortran order");
   refuses(npy("{'fortran_order': False, 'shape': (1, 2)}", data), "no 'descr'");
   refuses(npy("{'descr':", data), "cut off");
@@ -100,5 +102,6 @@ TEST_CASE("an .npy file appears only when it is whole", "[npy]") {
   }
   CHECK(std::filesystem::is_empty(folder.path()));
   CHECK_THROWS_WITH(m2u::write_npy(folder / "m.npy", {}, -1, 2), ContainsSubstring("-1 × 2"));
-  CHECK_THROWS_WITH(m2u::write_npy(folder / "no/m.npy", {}, 0, 2), ContainsSubstring("cannot write"));
+  CHECK_THROWS_WITH(m2u::write_npy(folder / "no/m.npy", {}, 0, 2),
+                    ContainsSubstring("cannot write"));
 }

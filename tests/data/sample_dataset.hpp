@@ -25,7 +25,8 @@ inline GraphRecord sample_graph(int row) {
   graph.nodes = 1 + row % 4;
   for (int node = 0; node < graph.nodes; ++node) {
     graph.node_features.insert(graph.node_features.end(), {(row + node) % 10, node % 4});
-    graph.encoding.insert(graph.encoding.end(), {static_cast<float>(row), static_cast<float>(node)});
+    graph.encoding.insert(graph.encoding.end(),
+                          {static_cast<float>(row), static_cast<float>(node)});
     if (node > 0) {
       graph.source.insert(graph.source.end(), {node - 1, node});
       graph.target.insert(graph.target.end(), {node, node - 1});

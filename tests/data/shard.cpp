@@ -26,7 +26,8 @@ m2u::Table sample_table(int rows) {
   builder.add_column<char>("name");
   for (int row = 0; row < rows; ++row) {
     builder.set<int>("ids", std::vector<int>(static_cast<std::size_t>(row % 4), 1000 + row));
-    builder.set<float>("points", std::vector<float>(row % 3 == 0 ? 0 : 6, 0.5F * static_cast<float>(row)));
+    builder.set<float>("points",
+                       std::vector<float>(row % 3 == 0 ? 0 : 6, 0.5F * static_cast<float>(row)));
     builder.set_text("name", "row " + std::to_string(row));
     builder.end_row();
   }
@@ -59,9 +60,11 @@ std::string sealed(std::string const& manifest, std::string const& data, std::ui
   m2u::shard::Header header;
   header.rows = rows;
   header.manifest_size = manifest.size();
-  auto const padded = manifest + std::string(m2u::shard::aligned(manifest.size()) - manifest.size(), '\0');
+  auto const padded =
+      manifest + std::string(m2u::shard::aligned(manifest.size()) - manifest.size(), '\0');
   header.file_size = 64 + padded.size() + data.size();
-  header.manifest_checksum = m2u::checksum(std::as_bytes(std::span(manifest.data(), manifest.size())));
+  header.manifest_checksum =
+      m2u::checksum(std::as_bytes(std::span(manifest.data(), manifest.size())));
   header.checksum = m2u::shard::header_checksum(header);
   return std::string(reinterpret_cast<char const*>(&header), 64) + padded + data;
 }
@@ -73,7 +76,8 @@ std::string one_column(std::vector<std::uint64_t> const& offsets, std::string co
   std::string block(m2u::shard::aligned(8 * offsets.size()), '\0');
   std::memcpy(block.data(), offsets.data(), 8 * offsets.size());
   auto const offset_sum = m2u::hex_text(m2u::checksum(std::as_bytes(std::span(offsets))));
-  auto const data_sum = m2u::hex_text(m2u::checksum(std::as_bytes(std::span(data.data(), data.size()))));
+  auto const data_sum =
+      m2u::hex_text(m2u::checksum(std::as_bytes(std::span(data.data(), data.size()))));
   auto const manifest = R"({"columns":[{"name":"x","type":)" + type + R"(,"width":)" + width +
                         R"(,"items":)" + items + R"(,"offsets_checksum":")" + offset_sum +
                         R"(","data_checksum":")" + data_sum + R"("}]})";
@@ -92,7 +96,8 @@ TEST_CASE("a table comes back from shards of any size", "[shard]") {
       CAPTURE(rows, per_shard);
       m2u::write_shards(folder / "set", table, per_shard);
       auto const mapped = m2u::open_shards(folder / "set");
-      CHECK(static_cast<int>(mapped.parts().size()) == std::max(1, (rows + per_shard - 1) / per_shard));
+      CHECK(static_cast<int>(mapped.parts().size()) ==
+            std::max(1, (rows + per_shard - 1) / per_shard));
       auto expected = table.with_metadata(R"({"list":[1,2],"purpose":"test"})");
       CHECK(content(mapped) == content(expected));
       CHECK(content(m2u::open_shards(folder / "set", {.verify = false})) == content(expected));
@@ -153,7 +158,8 @@ TEST_CASE("malformed shards with sound checksums are refused", "[shard]") {
   refuses(one_column({0, 4}, four, "400", 1), "needs 400 × 4 bytes, but only");
   // 4 · 2^62 and 2^62 · 4 · 2^31 overflow to small numbers.
   refuses(one_column({0, 4}, four, "4611686018427387904", 1), "needs 4611686018427387904 × 4");
-  refuses(one_column({0, 4}, four, "4611686018427387904", 1, "\"i32\"", "2147483647"), "bytes, but only");
+  refuses(one_column({0, 4}, four, "4611686018427387904", 1, "\"i32\"", "2147483647"),
+          "bytes, but only");
   refuses(one_column({0, 4}, four, "18446744073709551615", 1), "\"items\" is not an integer");
   refuses(one_column({0, 4}, four, "-1", 1), "\"items\" is not an integer");
   refuses(one_column({0, 4}, four, "4.0", 1), "\"items\" is not an integer");
@@ -200,7 +206,8 @@ TEST_CASE("folders that are not whole data sets are refused", "[shard]") {
   SECTION("no dataset.json") {
     std::filesystem::remove(set / "dataset.json");
     refuses("has no dataset.json");
-    CHECK_THROWS_WITH(m2u::open_shards(folder / "none"), ContainsSubstring("is not an m2u data set"));
+    CHECK_THROWS_WITH(m2u::open_shards(folder / "none"),
+                      ContainsSubstring("is not an m2u data set"));
   }
   SECTION("a shard is missing") {
     std::filesystem::remove(set / "shard-00001.m2u");
@@ -217,8 +224,8 @@ TEST_CASE("folders that are not whole data sets are refused", "[shard]") {
       altered[at] = static_cast<char>(altered[at] ^ (1 << (at % 7)));
       m2u::write_file(set / "dataset.json", altered);
       try {
-        if (content(m2u::open_shards(set)) != content(sample_table(6).with_metadata(
-                                                  R"({"list":[1,2],"purpose":"test"})"))) {
+        if (content(m2u::open_shards(set)) !=
+            content(sample_table(6).with_metadata(R"({"list":[1,2],"purpose":"test"})"))) {
           FAIL("byte " << at << " was altered and nobody noticed");
         }
       } catch (m2u::Error const&) {

@@ -75,7 +75,8 @@ TEST_CASE("parts join to one table", "[table]") {
   m2u::Table const table({{"x", m2u::ColumnType::i32, 1}}, parts, "{}");
   REQUIRE(table.size() == 5);
   for (int row = 0; row < 5; ++row) {
-    CHECK(copy(table.column<int>("x")[row]) == std::vector<int>(static_cast<std::size_t>(row), row));
+    CHECK(copy(table.column<int>("x")[row]) ==
+          std::vector<int>(static_cast<std::size_t>(row), row));
   }
 }
 
@@ -86,19 +87,25 @@ TEST_CASE("tables refuse what does not fit", "[table]") {
   CHECK_THROWS_WITH(builder.add_column<float>(""), ContainsSubstring("needs a name"));
   CHECK_THROWS_WITH(builder.add_column<float>("w", 0), ContainsSubstring("has the width 0"));
   CHECK_THROWS_WITH(builder.set<int>("y", std::vector{1, 2}), ContainsSubstring("no column \"y\""));
-  CHECK_THROWS_WITH(builder.set<int>(1, std::vector{1, 2}), ContainsSubstring("no column number 1"));
-  CHECK_THROWS_WITH(builder.set<int>(0, std::vector{1}), ContainsSubstring("no multiple of its width"));
-  CHECK_THROWS_WITH(builder.set<float>(0, std::vector{1.0F, 2.0F}), ContainsSubstring("was given f32"));
+  CHECK_THROWS_WITH(builder.set<int>(1, std::vector{1, 2}),
+                    ContainsSubstring("no column number 1"));
+  CHECK_THROWS_WITH(builder.set<int>(0, std::vector{1}),
+                    ContainsSubstring("no multiple of its width"));
+  CHECK_THROWS_WITH(builder.set<float>(0, std::vector{1.0F, 2.0F}),
+                    ContainsSubstring("was given f32"));
   builder.set<int>(0, std::vector{1, 2});
-  CHECK_THROWS_WITH(builder.set<int>(0, std::vector{1, 2}), ContainsSubstring("set twice in row 0"));
+  CHECK_THROWS_WITH(builder.set<int>(0, std::vector{1, 2}),
+                    ContainsSubstring("set twice in row 0"));
   CHECK_THROWS_WITH(builder.finish(), ContainsSubstring("begun, but not ended"));
   builder.end_row();
   CHECK_THROWS_WITH(builder.add_column<int>("z"), ContainsSubstring("after the first row"));
   auto const table = builder.finish();
   CHECK_THROWS_WITH(table.column<int>("y"),
                     ContainsSubstring("no column \"y\"; it has \"x\" (i32, width 2)"));
-  CHECK_THROWS_WITH(table.column<float>("x"), ContainsSubstring("holds i32, but it was asked for as f32"));
+  CHECK_THROWS_WITH(table.column<float>("x"),
+                    ContainsSubstring("holds i32, but it was asked for as f32"));
   CHECK_THROWS_WITH(table.text("x", 0), ContainsSubstring("asked for as bytes"));
-  CHECK_THROWS_WITH(table.column<int>("x")[1], ContainsSubstring("there is no row 1 in a table of 1"));
+  CHECK_THROWS_WITH(table.column<int>("x")[1],
+                    ContainsSubstring("there is no row 1 in a table of 1"));
   CHECK_THROWS_WITH(table.column<int>("x")[-1], ContainsSubstring("there is no row -1"));
 }

@@ -27,8 +27,8 @@ struct OnSpace {
   m2u::RowIndex<S> source;
   OnSpace(S const& space, Edges const& edges)
       : incoming(to_space(space, m2u::make_ragged(edges.lengths))),
-        source(to_space(space, m2u::make_row_index(edges.sources,
-                                                   static_cast<int>(edges.lengths.size())))) {}
+        source(to_space(
+            space, m2u::make_row_index(edges.sources, static_cast<int>(edges.lengths.size())))) {}
 };
 
 // A node without edges, one that only sends, one that only receives, a loop and a double edge.
@@ -48,33 +48,36 @@ m2u::GradientReport check(S const& space, Edges const& edges, bool with_features
           return m2u::gine_aggregate(tape, in[0], in[1], graph.incoming, graph.source, 0.25);
         });
   }
-  return m2u::gradient_check(space, {}, {random_input(nodes, cols, {1})},
-                             [&](auto& tape, auto const& in) {
-                               return m2u::gin_aggregate(tape, in[0], graph.incoming, graph.source, 0.25);
-                             });
+  return m2u::gradient_check(
+      space, {}, {random_input(nodes, cols, {1})}, [&](auto& tape, auto const& in) {
+        return m2u::gin_aggregate(tape, in[0], graph.incoming, graph.source, 0.25);
+      });
 }
 
 bool const cases[] = {
-    add_gradient_case("gine_aggregate", "edges", [](auto s) { return check(s, some_edges, true, 5); }),
-    add_gradient_case("gine_aggregate", "no edges", [](auto s) { return check(s, no_edges, true, 3); }),
-    add_gradient_case("gine_aggregate", "no nodes", [](auto s) { return check(s, no_nodes, true, 3); }),
+    add_gradient_case("gine_aggregate", "edges",
+                      [](auto s) { return check(s, some_edges, true, 5); }),
+    add_gradient_case("gine_aggregate", "no edges",
+                      [](auto s) { return check(s, no_edges, true, 3); }),
+    add_gradient_case("gine_aggregate", "no nodes",
+                      [](auto s) { return check(s, no_nodes, true, 3); }),
     add_gradient_case("gine_aggregate", "one node with a loop",
                       [](auto s) { return check(s, {{1}, {0}}, true, 3); }),
-    add_gradient_case("gine_aggregate", "gin", [](auto s) { return check(s, some_edges, false, 5); }),
+    add_gradient_case("gine_aggregate", "gin",
+                      [](auto s) { return check(s, some_edges, false, 5); }),
     add_gradient_case("gine_aggregate", "gin without edges",
                       [](auto s) { return check(s, no_edges, false, 3); }),
-    add_gradient_case("gine_aggregate", "gin twice",
-                      [](auto s) {
-                        OnSpace const graph(s, some_edges);
-                        return m2u::gradient_check(
-                            s, {}, {random_input(6, 4, {1}), random_input(8, 4, {2})},
-                            [&](auto& tape, auto const& in) {
-                              auto const once =
-                                  m2u::gin_aggregate(tape, in[0], graph.incoming, graph.source);
-                              return m2u::gine_aggregate(tape, once, in[1], graph.incoming,
-                                                         graph.source);
-                            });
-                      }),
+    add_gradient_case(
+        "gine_aggregate", "gin twice",
+        [](auto s) {
+          OnSpace const graph(s, some_edges);
+          return m2u::gradient_check(
+              s, {}, {random_input(6, 4, {1}), random_input(8, 4, {2})},
+              [&](auto& tape, auto const& in) {
+                auto const once = m2u::gin_aggregate(tape, in[0], graph.incoming, graph.source);
+                return m2u::gine_aggregate(tape, once, in[1], graph.incoming, graph.source);
+              });
+        }),
     add_gradient_case("gine_aggregate", "features used twice",
                       [](auto s) {
                         // Two nodes, two edges: x serves as the edges' features as well.
@@ -89,8 +92,8 @@ bool const cases[] = {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("gine_aggregate and gin_aggregate agree with plain loops", "[gine_aggregate]",
-                        m2u::test::Spaces) {
+TEMPLATE_LIST_TEST_CASE("gine_aggregate and gin_aggregate agree with plain loops",
+                        "[gine_aggregate]", m2u::test::Spaces) {
   int const cols = GENERATE(1, 33);
   OnSpace<TestType> const graph(TestType{}, some_edges);
   auto const x = random_input(6, cols, {1});
@@ -135,12 +138,12 @@ TEST_CASE("gine_aggregate refuses shapes that do not fit", "[gine_aggregate]") {
   m2u::Tape<S> tape({}, {S{}, {}, {}}, m2u::Mode::training);
   auto const x = tape.constant(tape.matrix(6, 3));
   auto const e = tape.constant(tape.matrix(8, 3));
-  CHECK_THROWS_WITH(m2u::gine_aggregate(tape, x, tape.constant(tape.matrix(8, 4)), graph.incoming,
-                                        graph.source),
-                    ContainsSubstring("edge features [8, 4]"));
-  CHECK_THROWS_WITH(m2u::gine_aggregate(tape, x, tape.constant(tape.matrix(7, 3)), graph.incoming,
-                                        graph.source),
-                    ContainsSubstring("must be [8, 3]"));
+  CHECK_THROWS_WITH(
+      m2u::gine_aggregate(tape, x, tape.constant(tape.matrix(8, 4)), graph.incoming, graph.source),
+      ContainsSubstring("edge features [8, 4]"));
+  CHECK_THROWS_WITH(
+      m2u::gine_aggregate(tape, x, tape.constant(tape.matrix(7, 3)), graph.incoming, graph.source),
+      ContainsSubstring("must be [8, 3]"));
   CHECK_THROWS_WITH(m2u::gine_aggregate(tape, x, e, other.incoming, other.source),
                     ContainsSubstring("the nodes are 6"));
   CHECK_THROWS_WITH(m2u::gin_aggregate(tape, x, graph.incoming, fewer.source),

@@ -33,7 +33,8 @@ auto attention(Lengths lengths, int heads, float dropout = 0.0F) {
 }
 
 template <class S>
-m2u::GradientReport check(S const& space, Lengths lengths, int heads, int dim, float dropout = 0.0F) {
+m2u::GradientReport check(S const& space, Lengths lengths, int heads, int dim,
+                          float dropout = 0.0F) {
   return m2u::gradient_check(space, {}, {random_input(total(lengths), 3 * heads * dim, {1})},
                              attention(lengths, heads, dropout));
 }
@@ -46,7 +47,8 @@ bool const cases[] = {
     add_gradient_case("ragged_attention", "one row", [](auto s) { return check(s, {1}, 1, 4); }),
     add_gradient_case("ragged_attention", "no rows", [](auto s) { return check(s, {0, 0}, 2, 2); }),
     add_gradient_case("ragged_attention", "no groups", [](auto s) { return check(s, {}, 2, 2); }),
-    add_gradient_case("ragged_attention", "wide head", [](auto s) { return check(s, {5, 6}, 1, 27); }),
+    add_gradient_case("ragged_attention", "wide head",
+                      [](auto s) { return check(s, {5, 6}, 1, 27); }),
     add_gradient_case("ragged_attention", "queries in several tiles",
                       [](auto s) { return check(s, {70, 3}, 1, 2); }),
     add_gradient_case("ragged_attention", "dropout",
@@ -58,7 +60,8 @@ bool const cases[] = {
                         return m2u::gradient_check(
                             s, {}, {random_input(7, 1 * 3, {1})}, [](auto& tape, auto const& in) {
                               // y's gradient reaches qkv through the first call's result as well.
-                              auto const groups = to_space(tape.space(), m2u::make_ragged(Lengths{4, 3}));
+                              auto const groups =
+                                  to_space(tape.space(), m2u::make_ragged(Lengths{4, 3}));
                               auto const y = m2u::ragged_attention(tape, in[0], groups, 1);
                               auto const sum = tape.result(7, 1, y, in[0]);
                               Kokkos::deep_copy(tape.space(), sum.value, y.value);
@@ -161,8 +164,8 @@ TEMPLATE_LIST_TEST_CASE("attention stays finite for large scores", "[ragged_atte
 }
 
 // With q = k = 0 the probabilities are 1 / n; with v the unit matrix they are the output.
-TEMPLATE_LIST_TEST_CASE("attention dropout drops its share and scales the rest", "[ragged_attention]",
-                        m2u::test::Spaces) {
+TEMPLATE_LIST_TEST_CASE("attention dropout drops its share and scales the rest",
+                        "[ragged_attention]", m2u::test::Spaces) {
   constexpr int n = 24;
   constexpr int heads = 2;
   constexpr int groups = 30;
@@ -196,11 +199,11 @@ TEMPLATE_LIST_TEST_CASE("attention dropout drops its share and scales the rest",
   CHECK(std::abs(groups_agree / (size * (groups - 1) / groups) - 0.58) < 0.02);
 }
 
-TEMPLATE_LIST_TEST_CASE("attention gives the same bits on fewer threads", "[ragged_attention]",
+TEMPLATE_LIST_TEST_CASE("attention gives the same bits on one thread", "[ragged_attention]",
                         m2u::test::Spaces) {
   auto const part = m2u::test::fewer_threads<TestType>();
   if (!part) {
-    SKIP("no instance with fewer threads");
+    SKIP("the space has no instance with fewer threads");
   }
   auto const qkv = random_input(total(many_lengths), 3 * 32, {4});
   auto const op = attention(many_lengths, 4, 0.5F);
@@ -220,6 +223,9 @@ TEST_CASE("attention refuses shapes that do not fit", "[ragged_attention]") {
                     ContainsSubstring("groups of 3 rows"));
   CHECK_THROWS_WITH(m2u::ragged_attention(tape, qkv, groups, 2, {.dropout = 1.0F}),
                     ContainsSubstring("outside [0, 1)"));
+  auto const endless = to_space(S{}, m2u::make_ragged(Lengths{100000}));
+  CHECK_THROWS_WITH(m2u::ragged_attention(tape, tape.constant(tape.matrix(100000, 3)), endless, 1),
+                    ContainsSubstring("a group of 100000 rows is too long"));
   CHECK_THROWS_WITH(m2u::attention_weights(S{}, qkv.value, groups, 3),
                     ContainsSubstring("attention_weights"));
 }

@@ -6,7 +6,9 @@
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <cmath>
 #include <string>
+#include <vector>
 
 using Catch::Matchers::ContainsSubstring;
 using m2u::test::MarkupChecker;
@@ -74,6 +76,28 @@ TEST_CASE("the retrieval table pairs before and after", "[report]") {
              ContainsSubstring("<td class=\"number\">200</td><td class=\"number\">0.050</td>"));
   // In a pool of four every candidate is among the ten nearest.
   CHECK_THAT(page, ContainsSubstring("<td class=\"number\">4</td><td class=\"number\">1.000</td>"));
+}
+
+TEST_CASE("epochs without an evaluation are passed over, lost values are gaps", "[report]") {
+  m2umol::TrainingLog const log{
+      {{"epoch", 5}, {"loss", 3}, {"retrieval", {{"text", {{"mrr", 0.5}}}}}},
+      {{"epoch", 6}, {"loss", nullptr}},
+      {{"loss", 1}, {"terms", {{"joint", 1}, {"text", 2}}}}};
+  auto const loss = m2umol::detail::over_epochs(log, "loss", {"loss"});
+  CHECK(loss.x == std::vector<double>{5, 6, 3});
+  CHECK(loss.y[0] == 3);
+  CHECK(std::isnan(loss.y[1]));
+  CHECK(m2umol::detail::over_epochs(log, "mrr", {"retrieval", "text", "mrr"}).x ==
+        std::vector<double>{5});
+
+  auto const terms = m2umol::detail::loss_terms(log);
+  REQUIRE(terms.size() == 2);
+  CHECK(terms[0].name == "text");  // a modality, so in the same place as among the modalities
+
+  auto const table = m2umol::detail::log_table({loss, terms[0]});
+  CHECK(table.header == std::vector<std::string>{"epoch", "loss", "text"});
+  CHECK(table.rows ==
+        std::vector<std::vector<std::string>>{{"3", "1", "2"}, {"5", "3", ""}, {"6", "–", ""}});
 }
 
 TEST_CASE("a run's report bears missing and odd parts", "[report]") {

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <optional>
+#include <type_traits>
 #include <vector>
 
 #include "m2u/autodiff/gradient_check.hpp"
@@ -16,15 +17,16 @@ struct Evaluation {
   int rows = 0;
   int cols = 0;
   std::vector<double> values;
-  std::vector<std::vector<double>> gradients;  ///< of Σ weight · value with fixed weights, per input
-  std::vector<double> state;                   ///< the flat state afterwards
+  std::vector<std::vector<double>>
+      gradients;              ///< of Σ weight · value with fixed weights, per input
+  std::vector<double> state;  ///< the flat state afterwards
   bool operator==(Evaluation const&) const = default;
 };
 
 /// f(tape, inputs) in float at the inputs, step 3.
 template <class S, class F>
-Evaluation evaluate(S const& space, ParameterLayout const& layout, std::vector<CheckInput> const& inputs,
-                    F const& f, Mode mode = Mode::training) {
+Evaluation evaluate(S const& space, ParameterLayout const& layout,
+                    std::vector<CheckInput> const& inputs, F const& f, Mode mode = Mode::training) {
   Parameters<S> const theta(space, layout, Seed{11});
   Tape<S> tape(space, theta, mode, Seed{5});
   tape.reset(3);
@@ -59,17 +61,16 @@ inline double largest_error(std::vector<double> const& a, std::vector<double> co
   return worst;
 }
 
-/// An instance with fewer threads than the default one, if the space has that.
+/// An instance of one thread, if the space has such instances and its default one has more threads.
 template <class S>
 std::optional<S> fewer_threads() {
-  if constexpr (on_host<S>) {
+#if defined(KOKKOS_ENABLE_OPENMP)
+  if constexpr (std::is_same_v<S, Kokkos::OpenMP>) {
     if (S{}.concurrency() > 1) {
-      S const part = Kokkos::Experimental::partition_space(S{}, 1, S{}.concurrency() - 1)[0];
-      if (part.concurrency() < S{}.concurrency()) {
-        return part;
-      }
+      return S(1);
     }
   }
+#endif
   return std::nullopt;
 }
 

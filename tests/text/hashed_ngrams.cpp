@@ -19,8 +19,9 @@ using Catch::Matchers::WithinAbs;
 
 float weight_of(m2u::SparseRow const& row, int column) {
   auto const found = std::find(row.columns.begin(), row.columns.end(), column);
-  return found == row.columns.end() ? 0.0F
-                                    : row.weights[static_cast<std::size_t>(found - row.columns.begin())];
+  return found == row.columns.end()
+             ? 0.0F
+             : row.weights[static_cast<std::size_t>(found - row.columns.begin())];
 }
 
 }  // namespace
@@ -43,7 +44,8 @@ TEST_CASE("n-grams are counted in their buckets", "[hashed_ngrams]") {
   auto const row = m2u::hashed_ngrams("Aspirin binds aspirin");
   CHECK(row.columns.size() == 4);
   CHECK_THAT(weight_of(row, aspirin), WithinAbs(2.0 / std::sqrt(5.0), 1e-6));
-  CHECK_THAT(weight_of(row, m2u::hashed_ngrams("binds").columns[0]), WithinAbs(1.0 / std::sqrt(5.0), 1e-6));
+  CHECK_THAT(weight_of(row, m2u::hashed_ngrams("binds").columns[0]),
+             WithinAbs(1.0 / std::sqrt(5.0), 1e-6));
   CHECK(std::adjacent_find(row.columns.begin(), row.columns.end(), std::greater_equal<>{}) ==
         row.columns.end());
   // Order matters to pairs, not to words.
@@ -71,8 +73,10 @@ TEST_CASE("hashing is fixed and spreads over the buckets", "[hashed_ngrams]") {
 }
 
 TEST_CASE("n-gram options are checked", "[hashed_ngrams]") {
-  CHECK_THROWS_WITH(m2u::hashed_ngrams("a", {.buckets = 1000}), ContainsSubstring("1000 buckets is not a power"));
-  CHECK_THROWS_WITH(m2u::hashed_ngrams("a", {.buckets = 0}), ContainsSubstring("not a power of two"));
+  CHECK_THROWS_WITH(m2u::hashed_ngrams("a", {.buckets = 1000}),
+                    ContainsSubstring("1000 buckets is not a power"));
+  CHECK_THROWS_WITH(m2u::hashed_ngrams("a", {.buckets = 0}),
+                    ContainsSubstring("not a power of two"));
   CHECK_THROWS_WITH(m2u::hashed_ngrams("a", {.longest = 0}), ContainsSubstring("at most 0 words"));
   CHECK(m2u::hashed_ngrams("a b", {.buckets = 1}).columns == std::vector{0});
 }

@@ -78,7 +78,9 @@ TEST_CASE("sequential batches cover the epoch", "[batch_source]") {
   none.start_epoch(0);
   CHECK(none.batches_per_epoch() == 0);
   CHECK(rest_of_epoch(none).empty());
-  CHECK_THROWS_WITH(Source(Numbers{7}, {.size = 0}), ContainsSubstring("batch size 0 is not positive"));
-  CHECK_THROWS_WITH(Source(Numbers{7}, {}, {7}), ContainsSubstring("no sample 7 in a data set of 7"));
+  CHECK_THROWS_WITH(Source(Numbers{7}, {.size = 0}),
+                    ContainsSubstring("batch size 0 is not positive"));
+  CHECK_THROWS_WITH(Source(Numbers{7}, {}, {7}),
+                    ContainsSubstring("no sample 7 in a data set of 7"));
   CHECK_THROWS_WITH(Source(Numbers{7}, {}, {-1}), ContainsSubstring("no sample -1"));
 }

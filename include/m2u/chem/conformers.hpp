@@ -15,11 +15,13 @@
 #include <GraphMol/RWMol.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <exception>
 #include <memory>
 #include <sstream>
 #include <string>
+#include <utility>
 
 #include "m2u/chem/rdkit_log.hpp"
 #include "m2u/graph/conformer_batch.hpp"
@@ -29,11 +31,11 @@ namespace m2u {
 struct ConformerOptions {
   int seed = 42;
   double max_seconds = 10.0;  ///< for the embedding; rounded up to whole seconds
-  int max_atoms = 200;        ///< with hydrogens; larger molecules are refused
+  int max_atoms = 300;        ///< with hydrogens; larger molecules are refused
   int attempts = 30;          ///< embeddings tried, then as many from random coordinates
   bool mmff = true;           ///< minimise with MMFF94, or UFF where MMFF94 lacks parameters
   int minimiser_iterations = 200;
-  RadiusGraphOptions radius_graph;
+  RadiusGraphOptions radius_graph = {};
 };
 
 /// A conformer, or the reason why there is none.
@@ -55,16 +57,25 @@ inline void add_hydrogens(RDKit::RWMol& mol, bool coordinates) {
 
 /// @return false if all attempts failed or time ran out.
 inline bool embed(RDKit::RWMol& mol, ConformerOptions const& options) {
+  using Clock = std::chrono::steady_clock;
+  auto const begin = Clock::now();
   RDKit::DGeomHelpers::EmbedParameters parameters = RDKit::DGeomHelpers::ETKDGv3;
   parameters.randomSeed = options.seed;
   parameters.numThreads = 1;
-  parameters.timeout = static_cast<unsigned>(std::max(1.0, std::ceil(options.max_seconds)));
   parameters.maxIterations = static_cast<unsigned>(std::max(1, options.attempts));
-  if (RDKit::DGeomHelpers::EmbedMolecule(mol, parameters) >= 0) {
-    return true;
+  for (bool const random : {false, true}) {
+    double const left =
+        options.max_seconds - std::chrono::duration<double>(Clock::now() - begin).count();
+    if (random && left <= 0) {
+      break;
+    }
+    parameters.useRandomCoords = random;
+    parameters.timeout = static_cast<unsigned>(std::max(1.0, std::ceil(left)));
+    if (RDKit::DGeomHelpers::EmbedMolecule(mol, parameters) >= 0) {
+      return true;
+    }
   }
-  parameters.useRandomCoords = true;
-  return RDKit::DGeomHelpers::EmbedMolecule(mol, parameters) >= 0;
+  return false;
 }
 
 inline bool finite(RDKit::Conformer const& conformer) {

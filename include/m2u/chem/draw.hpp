@@ -3,7 +3,6 @@
 /// Molecules as SVG pictures.
 #pragma once
 
-#include <GraphMol/Depictor/RDDepictor.h>
 #include <GraphMol/MolDraw2D/MolDraw2DSVG.h>
 #include <GraphMol/MolDraw2D/MolDraw2DUtils.h>
 #include <GraphMol/RWMol.h>
@@ -11,6 +10,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstddef>
+#include <exception>
 #include <map>
 #include <string>
 #include <vector>
@@ -23,7 +23,7 @@ namespace m2u {
 struct DrawOptions {
   int width = 320;   ///< pixels
   int height = 240;  ///< pixels
-  std::vector<float> weights;  ///< none, or one per atom in -1 … 1: red above zero, blue below
+  std::vector<float> weights = {};  ///< none, or one per atom in -1 … 1: red above zero, blue below
   float least = 0.05F;         ///< weights of a smaller magnitude are not coloured
 };
 

@@ -31,6 +31,7 @@ struct MoleculeRecord {
   std::string targets;
   std::string categories;
   std::string mol_block;            ///< an SDF record's part up to "M  END"; then smiles is empty
+  bool title_as_id = false;  ///< the id is a title or name, which may be that of other records too
   std::vector<std::string> extras;  ///< the further columns that were asked for
 };
 
@@ -79,6 +80,9 @@ inline ParsedMolecule parse_smiles(std::string_view smiles) {
   if (smiles.size() > longest) {
     return {nullptr, nullptr,
             "the SMILES is longer than " + std::to_string(longest) + " characters"};
+  }
+  if (smiles.find('\0') != std::string_view::npos) {
+    return {nullptr, nullptr, "the SMILES holds a zero byte"};  // where RDKit would stop reading
   }
   return detail::parse_by([&](ParsedMolecule& result) {
     result.mol = RDKit::v2::SmilesParse::MolFromSmiles(std::string(smiles));

@@ -76,7 +76,7 @@ class PreparedTable {
     }
     int const line = static_cast<int>(record.line);
     builder_.set<int>("line", std::span<int const>(&line, 1));
-    builder_.set_text("id", record.id);
+    builder_.set_text("id", row.id);
     builder_.set_text("smiles", row.smiles);
     builder_.set_text("name", record.name);
     builder_.set_text("description", record.description);
@@ -90,7 +90,7 @@ class PreparedTable {
       append(builder_, conformer_, row.conformer.conformer.view());
       ++conformers_;
     } else if (!row.conformer.reason.empty()) {
-      result_.no_conformers.add(record.line, record.id, row.conformer.reason);
+      result_.no_conformers.add(record.line, row.id, row.conformer.reason);
     }
     if (!row.text.columns.empty()) {
       append(builder_, text_, row.text.view());
@@ -107,7 +107,8 @@ class PreparedTable {
   PreparedMolecules finish() {
     auto const rows = builder_.rows();
     nlohmann::json json;
-    json["vocabularies"] = {{"targets", source_.targets().terms()}, {"categories", source_.categories().terms()}};
+    json["vocabularies"] = {{"targets", source_.targets().terms()},
+                            {"categories", source_.categories().terms()}};
     json["options"] = {{"encoding_steps", options_.features.encoding_steps},
                        {"max_atoms", options_.max_atoms},
                        {"compute_conformers", options_.compute_conformers},
@@ -120,10 +121,13 @@ class PreparedTable {
                        {"text_longest", options_.text.longest},
                        {"min_count", options_.min_count},
                        {"drop_categories", options_.drop_categories}};
-    json["counts"] = {{"records", source_.records().size()},   {"rows", rows},
-                      {"rejects", rejected()},        {"3d", conformers_},
+    json["counts"] = {{"records", source_.records().size()},
+                      {"rows", rows},
+                      {"rejects", rejected()},
+                      {"3d", conformers_},
                       {"no_conformer", result_.no_conformers.size()},
-                      {"text", texts_},               {"bio", bios_}};
+                      {"text", texts_},
+                      {"bio", bios_}};
     // Terms may hold bytes that are not UTF-8; JSON can't.
     auto const metadata = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     result_.table = builder_.finish(with_modalities(specs(), metadata));

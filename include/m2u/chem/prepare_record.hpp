@@ -23,17 +23,17 @@
 namespace m2u {
 
 struct PrepareOptions {
-  FeatureOptions features;
+  FeatureOptions features = {};
   int max_atoms = 500;             ///< molecules with more heavy atoms are rejected
   bool compute_conformers = true;  ///< for molecules that come without one
-  ConformerOptions conformers;
-  HashedNgramOptions text;
+  ConformerOptions conformers = {};
+  HashedNgramOptions text = {};
   int min_count = 1;  ///< targets and categories of fewer molecules are left out
-  std::vector<std::string> drop_categories;  ///< categories that begin with one of these, such as "role:"
-  std::vector<std::string> extras;  ///< names of the records' extras: each becomes a bytes column
+  std::vector<std::string> drop_categories = {};  ///< categories that begin with one of these, such as "role:"
+  std::vector<std::string> extras = {};  ///< names of the records' extras: each becomes a bytes column
   /// Conformers that are known: mol blocks by id. One whose heavy atoms are other elements than the record's
   /// is not used.
-  std::unordered_map<std::string, std::string> mol_blocks;
+  std::unordered_map<std::string, std::string> mol_blocks = {};
   int threads = 0;  ///< 0 for all; the result does not depend on it
 };
 
@@ -43,6 +43,7 @@ namespace detail {
 struct PreparedRow {
   std::size_t record = 0;
   std::string reject;  ///< reason, or empty
+  std::string id;
   std::string smiles;
   GraphRecord graph;
   ConformerResult conformer;
@@ -54,7 +55,8 @@ struct PreparedRow {
 /// The records, their vocabularies and repeated ids; `prepare` may be called from several threads.
 class RecordPreparation {
  public:
-  /// Vocabularies are of all records whose id is new, also of those whose molecule is rejected later.
+  /// Vocabularies are of all records but those with a repeated id, also of those whose molecule is rejected later.
+  /// Repeated ids are rejected; repeated titles get their line appended.
   RecordPreparation(std::span<MoleculeRecord const> records, PrepareOptions const& options)
       : records_(records), options_(options) {
     std::unordered_map<std::string_view, std::size_t> lines;
@@ -63,11 +65,12 @@ class RecordPreparation {
     for (std::size_t i = 0; i < records.size(); ++i) {
       auto const& record = records[i];
       auto const [first, fresh] = lines.emplace(record.id, record.line);
-      if (fresh) {
+      if (!fresh) {
+        repeated_.emplace(i, first->second);
+      }
+      if (fresh || record.title_as_id) {
         targets.add(split_terms(record.targets));
         categories.add(categories_of(record));
-      } else {
-        repeated_.emplace(i, first->second);
       }
     }
     targets_ = targets.finish(options.min_count);
@@ -83,9 +86,14 @@ class RecordPreparation {
     auto const& record = records_[index];
     PreparedRow row;
     row.record = index;
-    if (auto const found = repeated_.find(index); found != repeated_.end()) {
+    row.id = record.id;
+    auto const found = repeated_.find(index);
+    if (found != repeated_.end() && !record.title_as_id) {
       row.reject = sentence("the id \"", record.id, "\" is that of line ", found->second);
       return row;
+    }
+    if (found != repeated_.end()) {
+      row.id += sentence(" (line ", record.line, ')');
     }
     auto const parsed = parse_molecule(record);
     if (!parsed) {

@@ -28,7 +28,7 @@ struct MoleculeReaderOptions {
   std::string description = "description";
   std::string targets = "targets";
   std::string categories = "categories";
-  std::vector<std::string> extras;  ///< further columns to keep, for example labels
+  std::vector<std::string> extras = {};  ///< further columns to keep, for example labels
 };
 
 namespace detail {
@@ -102,6 +102,7 @@ class TableMolecules {
     }
     if (rows_.format() == DelimitedFormat::smi) {
       record.id = record.name;
+      record.title_as_id = true;
     }
     name_record(record);
     return true;
@@ -158,6 +159,7 @@ class SdfMolecules {
       if (record.line == 0) {
         record.line = lines_.line();
         record.id = trimmed(text_);
+        record.title_as_id = !record.id.empty();
       }
       blank = blank && trimmed(text_).empty();
       if (text_ == "$$$$") {

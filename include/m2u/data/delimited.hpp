@@ -85,8 +85,8 @@ class DelimitedReader {
     return result;
   }
 
-  /// Reads the next row. False at the end of the file. A malformed row is given with its line, the fields
-  /// that it has and a sentence in `problem` (else empty), and reading can go on.
+  /// Reads the next row. False at the end of the file. A malformed row is given with its line, the
+  /// fields that it has and a sentence in `problem` (else empty), and reading can go on.
   /// @throws Error naming file and line if the file itself is damaged.
   bool next(DelimitedRow& row, std::string& problem) {
     problem.clear();
@@ -207,7 +207,8 @@ class DelimitedReader {
     }
   }
 
-  /// Reads a quoted field that starts at `at`, over several lines if need be; leaves `at` behind it.
+  /// Reads a quoted field that starts at `at`, over several lines if need be; leaves `at` behind
+  /// it.
   bool quoted(std::size_t line, std::size_t& at, std::string& field, std::string& problem) {
     ++at;
     while (true) {

@@ -26,7 +26,8 @@ inline nlohmann::json parse_json(std::string_view text, std::string const& what)
 }
 
 /// JSON as text. @throws Error if a string is not UTF-8.
-inline std::string json_text(nlohmann::json const& value, std::string const& what, int indent = -1) {
+inline std::string json_text(nlohmann::json const& value, std::string const& what,
+                             int indent = -1) {
   try {
     return value.dump(indent);
   } catch (nlohmann::json::exception const& error) {
@@ -34,11 +35,13 @@ inline std::string json_text(nlohmann::json const& value, std::string const& wha
   }
 }
 
-/// An object whose fields are asked for one by one. It refers to the JSON value, which must outlive it.
+/// An object whose fields are asked for one by one. It refers to the JSON value, which must outlive
+/// it.
 class JsonObject {
  public:
   /// @param what names the object in messages. @throws Error if the value is not an object.
-  JsonObject(nlohmann::json const& value, std::string what) : value_(&value), what_(std::move(what)) {
+  JsonObject(nlohmann::json const& value, std::string what)
+      : value_(&value), what_(std::move(what)) {
     expects(value.is_object(), what_, " is not a JSON object");
   }
 
@@ -69,11 +72,12 @@ class JsonObject {
     return value;
   }
   /// @throws Error unless the field is an array of integers in low … high.
-  std::vector<int> integers(char const* key, int low, int high = std::numeric_limits<int>::max()) const {
+  std::vector<int> integers(char const* key, int low,
+                            int high = std::numeric_limits<int>::max()) const {
     std::vector<int> result;
     for (auto const& value : array(key)) {
-      result.push_back(static_cast<int>(
-          checked(value, std::string("an element of \"") + key + '"', low, high)));
+      result.push_back(
+          static_cast<int>(checked(value, std::string("an element of \"") + key + '"', low, high)));
     }
     return result;
   }
@@ -83,10 +87,10 @@ class JsonObject {
                        std::int64_t high) const {
     bool const fits = value.is_number_integer() &&
                       (!value.is_number_unsigned() ||
-                       value.get<std::uint64_t>() <= static_cast<std::uint64_t>(
-                                                         std::numeric_limits<std::int64_t>::max()));
-    expects(fits && value.get<std::int64_t>() >= low && value.get<std::int64_t>() <= high, what_, ": ",
-            name, " is not an integer in ", low, " … ", high);
+                       value.get<std::uint64_t>() <=
+                           static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max()));
+    expects(fits && value.get<std::int64_t>() >= low && value.get<std::int64_t>() <= high, what_,
+            ": ", name, " is not an integer in ", low, " … ", high);
     return value.get<std::int64_t>();
   }
 

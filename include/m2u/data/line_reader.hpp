@@ -17,8 +17,8 @@
 
 namespace m2u {
 
-/// Reads a file line by line. Gzipped content is recognised by itself; line ends may be LF or CRLF; a
-/// UTF-8 byte order mark at the start is dropped. A file that ends in ".gz" must be gzipped.
+/// Reads a file line by line. Gzipped content is recognised by itself; line ends may be LF or CRLF;
+/// a UTF-8 byte order mark at the start is dropped. A file that ends in ".gz" must be gzipped.
 class LineReader {
  public:
   /// Longest line by default, in bytes.
@@ -38,7 +38,8 @@ class LineReader {
   std::size_t line() const { return line_; }
 
   /// Gives the next line without its end. False at the end of the file.
-  /// @throws Error naming file and line if a line is too long or the file is damaged or cut off; the
+  /// @throws Error naming file and line if a line is too long or the file is damaged or cut off;
+  /// the
   ///   part of a line that comes before the damage is not given.
   bool next(std::string& text) {
     text.clear();
@@ -77,8 +78,7 @@ class LineReader {
 
   /// Reads the next bytes. False at the end of an undamaged file.
   bool fill() {
-    int const got =
-        ::gzread(file_.get(), buffer_.data(), static_cast<unsigned>(buffer_.size()));
+    int const got = ::gzread(file_.get(), buffer_.data(), static_cast<unsigned>(buffer_.size()));
     int status = Z_OK;
     char const* const message = ::gzerror(file_.get(), &status);
     if (status == Z_ERRNO) {

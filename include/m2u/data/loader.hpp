@@ -26,14 +26,15 @@ struct LoaderOptions {
   std::uint64_t seed = 1;
   bool shuffle = true;
   bool drop_last = false;
-  int threads = 2;  ///< at most so many batches are collated at once (and no more than oneTBB has workers)
-  int ahead = 4;    ///< at most so many batches are ready or being made
+  int threads =
+      2;  ///< at most so many batches are collated at once (and no more than oneTBB has workers)
+  int ahead = 4;  ///< at most so many batches are ready or being made
 
   BatchOptions batch_options() const { return {size, seed, shuffle, drop_last}; }
 };
 
-/// A BatchSource that collates in other threads. Its batches do not depend on their number. Workers only
-/// fill host memory: what runs on a space runs in the thread that calls `next`.
+/// A BatchSource that collates in other threads. Its batches do not depend on their number. Workers
+/// only fill host memory: what runs on a space runs in the thread that calls `next`.
 template <ExecutionSpace S, Dataset D>
 class Batches {
  public:

@@ -6,11 +6,11 @@
 ///
 /// | kind      | columns                                                                          |
 /// |-----------|----------------------------------------------------------------------------------|
-/// | graph     | m.node_features, m.encoding (if any), m.source, m.target, m.edge_features (if any) |
-/// | conformer | m.atomic_numbers, m.positions, m.source, m.target                                |
-/// | sparse    | for each vocabulary v = 0, 1, …: m.v.columns, m.v.weights (empty for all ones)   |
-/// | dense     | m.values                                                                         |
-/// | all       | m.present: a byte, 1 if the row has the modality; absent rows hold no other items |
+/// | graph     | m.node_features, m.encoding (if any), m.source, m.target, m.edge_features (if any)
+/// | | conformer | m.atomic_numbers, m.positions, m.source, m.target | | sparse    | for each
+/// vocabulary v = 0, 1, …: m.v.columns, m.v.weights (empty for all ones)   | | dense     | m.values
+/// | | all       | m.present: a byte, 1 if the row has the modality; absent rows hold no other
+/// items |
 #pragma once
 
 #include <cmath>
@@ -134,7 +134,8 @@ inline std::vector<ModalitySpec> read_modalities(std::string_view metadata,
   return specs;
 }
 
-/// Metadata with the modalities described in it; `metadata` is the JSON object with everything else.
+/// Metadata with the modalities described in it; `metadata` is the JSON object with everything
+/// else.
 inline std::string with_modalities(std::span<ModalitySpec const> specs,
                                    std::string_view metadata = "{}") {
   auto json = parse_json(metadata, "the metadata");
@@ -149,7 +150,8 @@ inline std::string with_modalities(std::span<ModalitySpec const> specs,
 /// Adds a modality's columns to a builder.
 inline void add_columns(TableBuilder& builder, ModalitySpec const& spec) {
   auto const json = modality_to_json(spec);
-  modality_from_json(json, "the modality \"" + name_of(spec) + "\"");  // what is written can be read
+  modality_from_json(json,
+                     "the modality \"" + name_of(spec) + "\"");  // what is written can be read
   auto const m = name_of(spec) + '.';
   builder.add_column<char>(m + "present");
   if (auto const* const graph = std::get_if<GraphModality>(&spec)) {
@@ -183,14 +185,15 @@ inline void check_vocabularies(std::span<int const> features, std::span<int cons
                                char const* name, std::string const& what) {
   for (std::size_t i = 0; i < features.size(); ++i) {
     auto const column = i % vocabularies.size();
-    expects(features[i] >= 0 && features[i] < vocabularies[column], what, ": column ", column, " of ",
-            name, " ", i / vocabularies.size(), " is ", features[i], ", outside 0 … ",
+    expects(features[i] >= 0 && features[i] < vocabularies[column], what, ": column ", column,
+            " of ", name, " ", i / vocabularies.size(), " is ", features[i], ", outside 0 … ",
             vocabularies[column] - 1);
   }
 }
 
 /// @throws Error if the graph is malformed or a feature lies outside its vocabulary.
-inline void check_modality(GraphModality const& modality, GraphView const& graph, std::string const& what) {
+inline void check_modality(GraphModality const& modality, GraphView const& graph,
+                           std::string const& what) {
   check_graph(graph, modality.columns(), what);
   check_vocabularies(graph.node_features, modality.node_vocabularies, "node", what);
   check_vocabularies(graph.edge_features, modality.edge_vocabularies, "edge", what);
@@ -198,7 +201,7 @@ inline void check_modality(GraphModality const& modality, GraphView const& graph
 
 /// @throws Error if sizes, indices or coordinates are wrong.
 inline void check_modality(ConformerModality const& /*modality*/, ConformerView const& conformer,
-                  std::string const& what) {
+                           std::string const& what) {
   auto const atoms = conformer.atomic_numbers.size();
   expects(conformer.positions.size() == 3 * atoms, what, ": ", atoms, " atoms, but ",
           conformer.positions.size(), " coordinates");
@@ -213,7 +216,7 @@ inline void check_modality(ConformerModality const& /*modality*/, ConformerView 
 
 /// @throws Error if the number of vocabularies or weights, a column or a weight is wrong.
 inline void check_modality(SparseModality const& modality, std::span<SparseRowView const> rows,
-                  std::string const& what) {
+                           std::string const& what) {
   expects(rows.size() == modality.widths.size(), what, ": ", rows.size(), " sparse rows, but ",
           modality.widths.size(), " vocabularies");
   for (std::size_t v = 0; v < rows.size(); ++v) {
@@ -232,7 +235,7 @@ inline void check_modality(SparseModality const& modality, std::span<SparseRowVi
 
 /// @throws Error if the width is wrong or a value is not finite.
 inline void check_modality(DenseModality const& modality, std::span<float const> values,
-                  std::string const& what) {
+                           std::string const& what) {
   expects(values.size() == static_cast<std::size_t>(modality.width), what, ": ", values.size(),
           " values, but the width is ", modality.width);
   for (float const value : values) {

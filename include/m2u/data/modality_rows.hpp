@@ -10,8 +10,8 @@
 
 namespace m2u {
 
-/// Marks whether the row that is being made has the modality. `append` does it; a row in which neither
-/// was called lacks the modality.
+/// Marks whether the row that is being made has the modality. `append` does it; a row in which
+/// neither was called lacks the modality.
 inline void append_present(TableBuilder& builder, std::string const& modality, bool present) {
   char const flag = present ? 1 : 0;
   builder.set<char>(modality + ".present", std::span<char const>(&flag, 1));
@@ -76,7 +76,8 @@ inline void append(TableBuilder& builder, SparseModality const& modality,
     builder.set<float>(m + '.' + std::to_string(v) + ".weights", rows[v].weights);
   }
 }
-inline void append(TableBuilder& builder, SparseModality const& modality, SparseRowView const& row) {
+inline void append(TableBuilder& builder, SparseModality const& modality,
+                   SparseRowView const& row) {
   append(builder, modality, std::span<SparseRowView const>(&row, 1));
 }
 

@@ -21,7 +21,8 @@
 
 namespace m2u {
 
-static_assert(std::endian::native == std::endian::little, "npy.hpp writes the machine's bytes as they are");
+static_assert(std::endian::native == std::endian::little,
+              "npy.hpp writes the machine's bytes as they are");
 
 /// Writes a matrix row by row; the file appears, whole, with `commit`.
 class NpyWriter {
@@ -31,8 +32,8 @@ class NpyWriter {
       : name_(path.string()), file_(path) {
     expects(rows >= 0 && cols >= 0, name_, ": cannot write a matrix of ", rows, " × ", cols);
     left_ = static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols);
-    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" + std::to_string(rows) +
-                         ", " + std::to_string(cols) + "), }";
+    std::string header = "{'descr': '<f4', 'fortran_order': False, 'shape': (" +
+                         std::to_string(rows) + ", " + std::to_string(cols) + "), }";
     header.append((64 - (10 + header.size() + 1) % 64) % 64, ' ');
     header += '\n';
     std::string start("\x93NUMPY\x01\x00", 8);
@@ -132,8 +133,9 @@ inline NpyMatrix read_npy(std::filesystem::path const& path) {
   auto const [rows, cols] = detail::npy_shape(detail::npy_field(header, "shape", name), name);
   auto const data = bytes.subspan(10 + header_size);
   auto const values = static_cast<std::uint64_t>(rows) * static_cast<std::uint64_t>(cols);
-  expects(data.size() % 4 == 0 && data.size() / 4 == values, name, ", offset ", 10 + header_size, ": ",
-          rows, " × ", cols, " values need ", 4 * values, " bytes, but there are ", data.size());
+  expects(data.size() % 4 == 0 && data.size() / 4 == values, name, ", offset ", 10 + header_size,
+          ": ", rows, " × ", cols, " values need ", 4 * values, " bytes, but there are ",
+          data.size());
   NpyMatrix matrix{rows, cols, std::vector<float>(static_cast<std::size_t>(values))};
   if (values > 0) {
     std::memcpy(matrix.values.data(), data.data(), data.size());

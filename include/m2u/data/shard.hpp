@@ -32,8 +32,8 @@ inline std::string dataset_checksum(nlohmann::json dataset, std::string const& w
 
 }  // namespace shard
 
-/// Writes a data set shard by shard, so that it need not fit in memory. dataset.json comes last: a folder
-/// without it is not a data set. An older data set in the folder is replaced.
+/// Writes a data set shard by shard, so that it need not fit in memory. dataset.json comes last: a
+/// folder without it is not a data set. An older data set in the folder is replaced.
 class ShardWriter {
  public:
   /// @throws Error naming the folder if it can't be made.
@@ -76,7 +76,8 @@ class ShardWriter {
     write_file(path, json_text(dataset, path.string(), 1) + '\n');
     // Shards of an older, longer data set.
     std::error_code code;
-    for (auto old = shards_.size(); std::filesystem::remove(folder_ / shard::file_name(old), code);) {
+    for (auto old = shards_.size();
+         std::filesystem::remove(folder_ / shard::file_name(old), code);) {
       ++old;
     }
   }
@@ -103,7 +104,8 @@ inline void write_shards(std::filesystem::path const& folder, Table const& table
 }
 
 /// Maps all shards of a folder as one table.
-/// @throws Error naming the file (and the offset in it) if one is missing, damaged or not the one that
+/// @throws Error naming the file (and the offset in it) if one is missing, damaged or not the one
+/// that
 ///   dataset.json lists.
 inline Table open_shards(std::filesystem::path const& folder, OpenOptions const& options = {}) {
   auto const path = folder / "dataset.json";

@@ -15,8 +15,8 @@
 /// | 64 –     | manifest: JSON with each column's name, type, width, items and checksums      |
 /// |          | per column, each from a multiple of 64: offsets (u64, rows + 1), then values  |
 ///
-/// Numbers are little-endian u64. The header's checksum covers the manifest's, which covers the data's:
-/// it stands for the whole file.
+/// Numbers are little-endian u64. The header's checksum covers the manifest's, which covers the
+/// data's: it stands for the whole file.
 #pragma once
 
 #include <bit>
@@ -38,8 +38,8 @@ static_assert(std::endian::native == std::endian::little,
 
 /// How shards are opened.
 struct OpenOptions {
-  /// Read all data once and compare its checksums. Without it, header and manifest are still checked,
-  /// and damaged offsets are found when a row is read, but damaged values are not.
+  /// Read all data once and compare its checksums. Without it, header and manifest are still
+  /// checked, and damaged offsets are found when a row is read, but damaged values are not.
   bool verify = true;
 };
 
@@ -177,19 +177,20 @@ inline Header read_header(std::span<std::byte const> bytes, std::string const& n
   expects(header.file_size == bytes.size(), name, ", offset 32: the shard should have ",
           header.file_size, " bytes, but the file has ", bytes.size(),
           header.file_size > bytes.size() ? "; it is cut off" : "");
-  expects(header.manifest_size <= bytes.size() - header_size, name,
-          ", offset 24: a manifest of ", header.manifest_size, " bytes does not fit the file");
+  expects(header.manifest_size <= bytes.size() - header_size, name, ", offset 24: a manifest of ",
+          header.manifest_size, " bytes does not fit the file");
   expects(header.rows < static_cast<std::uint64_t>(std::numeric_limits<int>::max()), name,
           ", offset 16: ", header.rows, " rows are too many");
-  expects(header.manifest_checksum == m2u::checksum(bytes.subspan(header_size, header.manifest_size)),
-          name, ", offset 64: the manifest's checksum is wrong; the file is damaged");
+  expects(
+      header.manifest_checksum == m2u::checksum(bytes.subspan(header_size, header.manifest_size)),
+      name, ", offset 64: the manifest's checksum is wrong; the file is damaged");
   return header;
 }
 
 inline ColumnSpec read_column_spec(JsonObject const& entry) {
   auto const type = entry.text("type");
-  expects(type == "i32" || type == "f32" || type == "bytes", entry.what(), ": unknown type \"", type,
-          '"');
+  expects(type == "i32" || type == "f32" || type == "bytes", entry.what(), ": unknown type \"",
+          type, '"');
   return {entry.text("name"),
           type == "i32"   ? ColumnType::i32
           : type == "f32" ? ColumnType::f32
@@ -206,10 +207,11 @@ class Cursor {
   std::uint64_t position() const { return at_; }
 
   /// `count` × `size` bytes, aligned. @throws Error if the file has fewer.
-  std::span<std::byte const> take(std::uint64_t count, std::uint64_t size, std::string const& what) {
+  std::span<std::byte const> take(std::uint64_t count, std::uint64_t size,
+                                  std::string const& what) {
     auto const left = bytes_.size() - at_;
-    expects(count <= left / size, name_, ", offset ", at_, ": ", what, " needs ", count, " × ", size,
-            " bytes, but only ", left, " are left");
+    expects(count <= left / size, name_, ", offset ", at_, ": ", what, " needs ", count, " × ",
+            size, " bytes, but only ", left, " are left");
     auto const result = bytes_.subspan(at_, count * size);
     at_ += std::min(aligned(count * size), left);
     return result;
@@ -240,11 +242,14 @@ inline ColumnChunk read_chunk(Cursor& cursor, JsonObject const& entry, ColumnSpe
   auto const offsets_at = cursor.position();
   auto const offsets = cursor.take(rows + 1, 8, what);
   auto const data_at = cursor.position();
-  auto const data = cursor.take(items, size_of(spec.type) * static_cast<std::uint64_t>(spec.width), what);
-  ColumnChunk const chunk{reinterpret_cast<std::uint64_t const*>(offsets.data()), data.data(), items};
+  auto const data =
+      cursor.take(items, size_of(spec.type) * static_cast<std::uint64_t>(spec.width), what);
+  ColumnChunk const chunk{reinterpret_cast<std::uint64_t const*>(offsets.data()), data.data(),
+                          items};
   if (verify) {
     expects(entry.text("offsets_checksum") == hex_text(checksum(offsets)), name, ", offset ",
-            offsets_at, ": the checksum of the offsets of ", what, " is wrong; the file is damaged");
+            offsets_at, ": the checksum of the offsets of ", what,
+            " is wrong; the file is damaged");
     check_offsets({chunk.offsets, static_cast<std::size_t>(rows) + 1}, items, offsets_at,
                   name + ", " + what);
     expects(entry.text("data_checksum") == hex_text(checksum(data)), name, ", offset ", data_at,

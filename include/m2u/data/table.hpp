@@ -48,7 +48,8 @@ struct ColumnSpec {
   int width = 1;
   friend bool operator==(ColumnSpec const&, ColumnSpec const&) = default;
   friend std::ostream& operator<<(std::ostream& out, ColumnSpec const& spec) {
-    return out << '"' << spec.name << "\" (" << name_of(spec.type) << ", width " << spec.width << ')';
+    return out << '"' << spec.name << "\" (" << name_of(spec.type) << ", width " << spec.width
+               << ')';
   }
 };
 
@@ -205,7 +206,8 @@ class TableBuilder {
   }
 
   /// Sets a column in the row that is being made: any number of items, each of the column's width.
-  /// @throws Error if the type is another, the size is no multiple of the width, or it is set twice.
+  /// @throws Error if the type is another, the size is no multiple of the width, or it is set
+  /// twice.
   template <ColumnValue T>
   void set(int column, std::span<T const> values) {
     expects(column >= 0 && column < static_cast<int>(columns_.size()),
@@ -217,8 +219,8 @@ class TableBuilder {
             name_of(column_type_of<T>));
     expects(values.size() % static_cast<std::size_t>(spec.width) == 0, "TableBuilder: the column ",
             spec, " was given ", values.size(), " values, which is no multiple of its width");
-    expects(stored.offsets.size() == static_cast<std::size_t>(rows_) + 1, "TableBuilder: the column ",
-            spec, " is set twice in row ", rows_);
+    expects(stored.offsets.size() == static_cast<std::size_t>(rows_) + 1,
+            "TableBuilder: the column ", spec, " is set twice in row ", rows_);
     auto const bytes = std::as_bytes(values);
     stored.data.insert(stored.data.end(), bytes.begin(), bytes.end());
     stored.offsets.push_back(stored.offsets.back() +

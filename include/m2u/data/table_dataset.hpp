@@ -98,8 +98,8 @@ struct SparseColumns {
   SparseColumns(Table const& table, SparseModality modality) : spec(std::move(modality)) {
     for (std::size_t v = 0; v < spec.widths.size(); ++v) {
       auto const m = spec.name + '.' + std::to_string(v);
-      vocabularies.emplace_back(column_of<int>(table, m + ".columns", 1),
-                                column_of<float>(table, m + ".weights", 1));
+      auto columns = column_of<int>(table, m + ".columns", 1);
+      vocabularies.emplace_back(std::move(columns), column_of<float>(table, m + ".weights", 1));
     }
   }
 
@@ -150,12 +150,13 @@ struct DenseColumns {
 
 }  // namespace detail
 
-/// A data set whose samples are the rows of a table (in memory or mapped) with the modalities that its
-/// metadata describes: see modalities.hpp. Cheap to copy: copies share the table.
+/// A data set whose samples are the rows of a table (in memory or mapped) with the modalities that
+/// its metadata describes: see modalities.hpp. Cheap to copy: copies share the table.
 class TableDataset {
  public:
   /// @param use the modalities' names to use, in this order; none given: all that there are.
-  /// @throws Error if one is unknown, or the table lacks a column or has it with another type or width.
+  /// @throws Error if one is unknown, or the table lacks a column or has it with another type or
+  /// width.
   explicit TableDataset(Table table, std::vector<std::string> const& use = {})
       : table_(std::move(table)) {
     auto const all = read_modalities(table_.metadata());
@@ -180,18 +181,20 @@ class TableDataset {
   /// The modalities in use.
   std::vector<ModalitySpec> const& modalities() const { return specs_; }
 
-  /// Whether a row has a modality. @throws Error if the modality is not in use or there is no such row.
+  /// Whether a row has a modality. @throws Error if the modality is not in use or there is no such
+  /// row.
   bool present(std::string_view modality, int row) const {
     for (std::size_t i = 0; i < specs_.size(); ++i) {
       if (name_of(specs_[i]) == modality) {
         return present(parts_[i], row);
       }
     }
-    fail("TableDataset: there is no modality \"", modality, "\" in use; there are ", listing(specs_));
+    fail("TableDataset: there is no modality \"", modality, "\" in use; there are ",
+         listing(specs_));
   }
 
-  /// Joins rows into a batch; a modality that none of them has is left out. Launches nothing, so that
-  /// several threads may call it at once.
+  /// Joins rows into a batch; a modality that none of them has is left out. Launches nothing, so
+  /// that several threads may call it at once.
   /// @throws Error naming row and modality if a cell is malformed.
   template <ExecutionSpace S>
   HostBatch<S> collate(std::span<int const> ids) const {
@@ -212,8 +215,9 @@ class TableDataset {
       auto const what = [&](int row) {
         return "row " + std::to_string(row) + ", modality \"" + name + "\"";
       };
-      std::visit([&](auto const& columns) { result.add(name, positions, columns.batch(rows, what)); },
-                 parts_[i].columns);
+      std::visit(
+          [&](auto const& columns) { result.add(name, positions, columns.batch(rows, what)); },
+          parts_[i].columns);
     }
     return result;
   }
@@ -235,8 +239,8 @@ class TableDataset {
     } else if (auto const* const sparse = std::get_if<SparseModality>(&spec)) {
       parts_.push_back({std::move(present), detail::SparseColumns(table_, *sparse)});
     } else {
-      parts_.push_back({std::move(present),
-                        detail::DenseColumns(table_, std::get<DenseModality>(spec))});
+      parts_.push_back(
+          {std::move(present), detail::DenseColumns(table_, std::get<DenseModality>(spec))});
     }
     specs_.push_back(spec);
   }

@@ -50,10 +50,21 @@ struct SortedEdges {
 /// Sorts edges by target; edges of one target keep their order. Launches nothing.
 inline SortedEdges sort_edges(std::vector<int> const& source, std::vector<int> const& target,
                               int nodes) {
-  auto const by_target = make_row_index(target, nodes);
+  // Counted here, without views to drop: Kokkos waits for every space when it frees one, which loader
+  // threads must not do.
+  std::vector<int> lengths(static_cast<std::size_t>(nodes), 0);
+  for (int const node : target) {
+    expects(node >= 0 && node < nodes, "sort_edges: there is no node ", node, " among ", nodes);
+    ++lengths[static_cast<std::size_t>(node)];
+  }
   SortedEdges sorted;
-  sorted.incoming = by_target.uses;
-  sorted.order.assign(by_target.positions.data(), by_target.positions.data() + target.size());
+  sorted.incoming = make_ragged(lengths);
+  std::vector<int> next(sorted.incoming.offsets.data(), sorted.incoming.offsets.data() + nodes);
+  sorted.order.resize(target.size());
+  for (std::size_t edge = 0; edge < target.size(); ++edge) {
+    sorted.order[static_cast<std::size_t>(next[static_cast<std::size_t>(target[edge])]++)] =
+        static_cast<int>(edge);
+  }
   std::vector<int> sorted_source(source.size());
   std::vector<int> sorted_target(target.size());
   for (std::size_t k = 0; k < source.size(); ++k) {

@@ -1,41 +1,54 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// Device code: self-attention of one head over some queries of one group, the parts that the
-/// forward pass, the backward pass and the weights share. Scores are kept transposed, keys × queries:
-/// the softmax then runs over queries side by side and needs no reduction within a vector.
+/// forward pass, the backward pass and the weights share. Scores are kept transposed, keys ×
+/// queries: the softmax then runs over queries side by side and needs no reduction within a vector.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
 
 #include "m2u/core/matrix.hpp"
-#include "m2u/core/random.hpp"
 #include "m2u/core/ragged.hpp"
+#include "m2u/core/random.hpp"
 #include "m2u/kernels/exponential.hpp"
 #include "m2u/kernels/team_gemm.hpp"
 
 namespace m2u::kernels {
 
-/// Dropout of attention probabilities: the mask is a function of (head, query row, key position), so
-/// it is drawn again in the backward pass instead of stored.
+/// Dropout of attention probabilities: the mask is a function of (head, query row, key position),
+/// so it is drawn again in the backward pass instead of stored.
 struct AttentionDropout {
   RandomStream stream;
   float probability = 0.0F;  ///< 0 for none
   int longest = 0;           ///< rows of the largest group
 };
 
-/// Rows of queries that are worked on at once: what bounds the scratch memory of long groups.
+/// Queries are padded to a multiple of this, which keeps the loops over them free of remainders.
+inline constexpr int query_padding = 16;
+
+KOKKOS_INLINE_FUNCTION constexpr int padded_queries(int count) {
+  return (count + query_padding - 1) / query_padding * query_padding;
+}
+
+/// Queries that are worked on at once: what bounds the scratch memory of long groups.
 template <ExecutionSpace S>
-constexpr int query_tile(int longest) {
+KOKKOS_INLINE_FUNCTION constexpr int query_tile(int longest) {
   int const most = on_host<S> && longest <= 4096 ? 64 : 32;
-  int const padded = (longest + 15) / 16 * 16;
+  int const padded = padded_queries(longest);
   return padded < most ? padded : most;
+}
+
+/// Elements of a scratch matrix of keys × queries.
+template <ExecutionSpace S>
+KOKKOS_INLINE_FUNCTION constexpr std::ptrdiff_t score_size(int longest) {
+  return static_cast<std::ptrdiff_t>((longest + 3) / 4 * 4) * query_tile<S>(longest);
 }
 
 /// One head of one group.
 template <class R>
 struct AttentionHead {
-  R const* q;             ///< first row, as k and v
+  R const* q;  ///< first row, as k and v
   R const* k;
   R const* v;
   std::ptrdiff_t stride;  ///< between rows of q, k and v
@@ -54,8 +67,14 @@ KOKKOS_INLINE_FUNCTION AttentionHead<R> attention_head(Matrix<R, S> const& qkv,
   int const first = offsets(group);
   auto const stride = static_cast<std::ptrdiff_t>(qkv.extent_int(1));
   R const* const q = qkv.data() + first * stride + head * dim;
-  return {q,     q + width,                  q + 2 * width, stride,
-          first, offsets(group + 1) - first, dim,           R(1) / Kokkos::sqrt(static_cast<R>(dim))};
+  return {q,
+          q + width,
+          q + 2 * width,
+          stride,
+          first,
+          offsets(group + 1) - first,
+          dim,
+          R(1) / Kokkos::sqrt(static_cast<R>(dim))};
 }
 
 /// target(d, i) = scale · source(i, d) for i < count, 0 for the columns up to `padded`.
@@ -70,78 +89,126 @@ KOKKOS_INLINE_FUNCTION void transpose_rows(Team const& team, R const* source, st
   });
 }
 
+/// Columns (queries) that a thread takes through the softmax at once: on the host all of them, so
+/// that loops over columns vectorise; on a GPU one.
+template <class Team>
+KOKKOS_INLINE_FUNCTION int softmax_columns(int padded) {
+  return on_host<typename Team::execution_space> ? padded : 1;
+}
+
 /// scores(j, i) = row j of `rows` · column i of `transposed` for all keys j.
 template <class Team, class R>
 KOKKOS_INLINE_FUNCTION void attention_scores(Team const& team, AttentionHead<R> const& at,
                                              R const* rows, R const* transposed, R* scores,
                                              int padded) {
-  team_gemm(team, at.count, padded, at.dim, TeamOperand<R>{rows, at.stride, 1},
-            TeamOperand<R>{transposed, padded, 1},
-            [&](int j, int i, R value) { scores[j * padded + i] = value; });
+  team_gemm(team, at.count, padded, at.dim, TeamFactor<R>{rows, at.stride, 1},
+            TeamFactor<R>{transposed, padded, 1}, TeamProduct<R>{scores, padded});
 }
 
-/// Multiplies the `lanes` columns of `tile` (keys × padded) that belong to the rows from `row` on by
-/// `kept` or `dropped`. Four keys share one block of random words.
-template <int lanes, class R>
+/// Multiplies `cols` columns of `tile` (keys × padded), which belong to the queries from `row` on,
+/// by `kept` or `dropped`. Four keys share one block of random words, so up to three rows below the
+/// last key are written too: scratch matrices have their keys rounded up to a multiple of four.
+template <class R>
 KOKKOS_INLINE_FUNCTION void drop_attention(AttentionDropout const& dropout, int head, int rows,
-                                           int row, int keys, R kept, R dropped, R* tile,
+                                           int row, int keys, int cols, R kept, R dropped, R* tile,
                                            int padded) {
   auto const blocks = static_cast<std::uint64_t>((dropout.longest + 3) / 4);
   auto const start = (static_cast<std::uint64_t>(head) * static_cast<std::uint64_t>(rows) +
-                      static_cast<std::uint64_t>(row)) * blocks;
-  // A word is dropped below probability · 2^24, as uniform() < probability; integers vectorise.
+                      static_cast<std::uint64_t>(row)) *
+                     blocks;
+  auto const stream = dropout.stream;
+  // The 24 bits that RandomStream::uniform takes, compared as integers: that vectorises.
   auto const threshold = static_cast<std::uint32_t>(dropout.probability * 0x1p24F);
   for (int j = 0; j < keys; j += 4) {
-    std::uint32_t words[4][lanes];
-    for (int l = 0; l < lanes; ++l) {
-      auto const counter = start + static_cast<std::uint64_t>(l) * blocks +
-                           static_cast<std::uint64_t>(j / 4);
-      auto const random = Philox::block(dropout.stream.key, dropout.stream.stream, counter);
-      words[0][l] = random.words[0];
-      words[1][l] = random.words[1];
-      words[2][l] = random.words[2];
-      words[3][l] = random.words[3];
-    }
-    int const used = keys - j < 4 ? keys - j : 4;
-    for (int r = 0; r < used; ++r) {
-      R* const line = tile + (j + r) * padded;
-      for (int l = 0; l < lanes; ++l) {
-        line[l] *= (words[r][l] >> 8U) < threshold ? dropped : kept;
-      }
+    R* const KOKKOS_RESTRICT line0 = tile + j * padded;
+    R* const KOKKOS_RESTRICT line1 = line0 + padded;
+    R* const KOKKOS_RESTRICT line2 = line1 + padded;
+    R* const KOKKOS_RESTRICT line3 = line2 + padded;
+    auto const first = start + static_cast<std::uint64_t>(j / 4);
+    for (int i = 0; i < cols; ++i) {
+      auto const random =
+          Philox::block(stream.key, stream.stream, first + static_cast<std::uint64_t>(i) * blocks);
+      line0[i] *= random.words[0] >> 8U < threshold ? dropped : kept;
+      line1[i] *= random.words[1] >> 8U < threshold ? dropped : kept;
+      line2[i] *= random.words[2] >> 8U < threshold ? dropped : kept;
+      line3[i] *= random.words[3] >> 8U < threshold ? dropped : kept;
     }
   }
 }
 
-/// Softmax over the keys (rows) of each of the `lanes` columns, in place. log_sum[l] becomes the
-/// logarithm of the sum of the exponentials.
-template <int lanes, class R>
-KOKKOS_INLINE_FUNCTION void softmax_keys(int keys, R* tile, int padded, R* log_sum) {
-  R largest[lanes];
-  R sum[lanes];
-  for (int l = 0; l < lanes; ++l) {
-    largest[l] = tile[l];
-    sum[l] = 0;
+/// Softmax over the keys (rows) of each of `cols` columns of `tile`, in place. `largest` and `sum`:
+/// scratch for one number per column.
+template <class R>
+KOKKOS_INLINE_FUNCTION void softmax_keys(int keys, int cols, R* tile, int padded,
+                                         R* KOKKOS_RESTRICT largest, R* KOKKOS_RESTRICT sum) {
+  for (int i = 0; i < cols; ++i) {
+    largest[i] = tile[i];
+    sum[i] = 0;
   }
   for (int j = 1; j < keys; ++j) {
-    for (int l = 0; l < lanes; ++l) {
-      R const score = tile[j * padded + l];
-      largest[l] = score > largest[l] ? score : largest[l];
+    R const* const KOKKOS_RESTRICT line = tile + j * padded;
+    for (int i = 0; i < cols; ++i) {
+      largest[i] = line[i] > largest[i] ? line[i] : largest[i];
     }
   }
   for (int j = 0; j < keys; ++j) {
-    for (int l = 0; l < lanes; ++l) {
-      R const power = exponential(tile[j * padded + l] - largest[l]);
-      tile[j * padded + l] = power;
-      sum[l] += power;
+    R* const KOKKOS_RESTRICT line = tile + j * padded;
+    for (int i = 0; i < cols; ++i) {
+      line[i] = exponential(line[i] - largest[i]);
+      sum[i] += line[i];
     }
   }
-  for (int l = 0; l < lanes; ++l) {
-    log_sum[l] = largest[l] + Kokkos::log(sum[l]);
-    sum[l] = R(1) / sum[l];
+  for (int i = 0; i < cols; ++i) {
+    largest[i] += Kokkos::log(sum[i]);
+    sum[i] = R(1) / sum[i];
   }
   for (int j = 0; j < keys; ++j) {
-    for (int l = 0; l < lanes; ++l) {
-      tile[j * padded + l] *= sum[l];
+    R* const KOKKOS_RESTRICT line = tile + j * padded;
+    for (int i = 0; i < cols; ++i) {
+      line[i] *= sum[i];
+    }
+  }
+}
+
+/// From scores and the gradient of the probabilities after dropout (both keys × padded) to the
+/// probabilities after dropout and the gradient of the scores, in place, for the `cols` queries
+/// from `row` on. `log_sum`: what softmax_keys left in `largest`; `dot`: scratch, one number per
+/// column.
+template <class R>
+KOKKOS_INLINE_FUNCTION void softmax_keys_backward(AttentionDropout const& drop, int head, int rows,
+                                                  int row, int keys, int cols, R* p, R* dp,
+                                                  int padded, R const* KOKKOS_RESTRICT log_sum,
+                                                  R* KOKKOS_RESTRICT dot) {
+  for (int j = 0; j < keys; ++j) {
+    R* const KOKKOS_RESTRICT line = p + j * padded;
+    for (int i = 0; i < cols; ++i) {
+      line[i] = exponential(line[i] - log_sum[i]);
+    }
+  }
+  // Until the end the sign of a probability says whether it was dropped.
+  R kept = 1;
+  if (drop.probability > 0.0F) {
+    kept = R(1) / (R(1) - static_cast<R>(drop.probability));
+    drop_attention(drop, head, rows, row, keys, cols, R(1), R(-1), p, padded);
+  }
+  for (int i = 0; i < cols; ++i) {
+    dot[i] = 0;
+  }
+  for (int j = 0; j < keys; ++j) {
+    R const* const KOKKOS_RESTRICT line = p + j * padded;
+    R const* const KOKKOS_RESTRICT gradient = dp + j * padded;
+    for (int i = 0; i < cols; ++i) {
+      dot[i] += (line[i] > R(0) ? kept * line[i] : R(0)) * gradient[i];
+    }
+  }
+  for (int j = 0; j < keys; ++j) {
+    R* const KOKKOS_RESTRICT line = p + j * padded;
+    R* const KOKKOS_RESTRICT gradient = dp + j * padded;
+    for (int i = 0; i < cols; ++i) {
+      R const after = line[i] > R(0) ? kept * line[i] : R(0);
+      R const before = line[i] > R(0) ? line[i] : -line[i];
+      gradient[i] = after * gradient[i] - before * dot[i];
+      line[i] = after;
     }
   }
 }

@@ -8,8 +8,8 @@
 
 namespace m2u::kernels {
 
-/// Mean and sum of squared deviations of each column in each block of rows: [row_blocks(rows), cols]
-/// each. Two passes over a block that stays in cache.
+/// Mean and sum of squared deviations of each column in each block of rows: [row_blocks(rows),
+/// cols] each. Two passes over a block that stays in cache.
 template <ExecutionSpace S, class R>
 void batch_moment_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& means,
                          Matrix<R, S> const& squares) {
@@ -29,21 +29,21 @@ void batch_moment_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> con
         });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { mean[j] += in[j]; });
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { mean[j] += in[j]; });
         }
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { mean[j] *= share; });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            square[j] += (in[j] - mean[j]) * (in[j] - mean[j]);
-          });
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { square[j] += (in[j] - mean[j]) * (in[j] - mean[j]); });
         }
       });
 }
 
-/// statistics(0, j) and (1, j): mean and reciprocal standard deviation of column j, from the blocks in
-/// their order (Chan, Golub and LeVeque 1979). The running statistics move by `momentum` towards the
-/// mean and the unbiased variance. rows ≥ 2.
+/// statistics(0, j) and (1, j): mean and reciprocal standard deviation of column j, from the blocks
+/// in their order (Chan, Golub and LeVeque 1979). The running statistics move by `momentum` towards
+/// the mean and the unbiased variance. rows ≥ 2.
 template <ExecutionSpace S, class R>
 void batch_moments(S const& space, Matrix<R, S> const& means, Matrix<R, S> const& squares, int rows,
                    R eps, R momentum, Matrix<R, S> const& statistics,
@@ -56,7 +56,7 @@ void batch_moments(S const& space, Matrix<R, S> const& means, Matrix<R, S> const
         R square = squares(0, j);
         for (int b = 1; b < blocks; ++b) {
           int const before = b * rows_per_block;
-          int const added = Kokkos::min(rows_per_block, rows - before);
+          int const added = Kokkos::min(rows, before + rows_per_block) - before;
           R const share = static_cast<R>(added) / static_cast<R>(before + added);
           R const apart = means(b, j) - mean;
           mean += apart * share;
@@ -75,8 +75,8 @@ template <ExecutionSpace S, class R>
 void running_moments(S const& space, Matrix<R, S> const& running_mean,
                      Matrix<R, S> const& running_variance, R eps, Matrix<R, S> const& statistics) {
   Kokkos::parallel_for(
-      "m2u::kernels::running_moments",
-      Kokkos::RangePolicy<S>(space, 0, running_mean.extent_int(1)), KOKKOS_LAMBDA(int j) {
+      "m2u::kernels::running_moments", Kokkos::RangePolicy<S>(space, 0, running_mean.extent_int(1)),
+      KOKKOS_LAMBDA(int j) {
         statistics(0, j) = running_mean(0, j);
         statistics(1, j) = R(1) / Kokkos::sqrt(running_variance(0, j) + eps);
       });
@@ -133,8 +133,8 @@ void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
       });
 }
 
-/// dx = gamma · rstd · (dy - share · (dbeta + x̂ · dgamma)); share: 1 / rows where the statistics are
-/// those of the batch, 0 where they are constants (dgamma and dbeta are then not read).
+/// dx = gamma · rstd · (dy - share · (dbeta + x̂ · dgamma)); share: 1 / rows where the statistics
+/// are those of the batch, 0 where they are constants (dgamma and dbeta are then not read).
 template <ExecutionSpace S, class R>
 void batch_norm_backward(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma,
                          Matrix<R, S> const& statistics, Matrix<R, S> const& dy,
@@ -145,7 +145,8 @@ void batch_norm_backward(S const& space, Matrix<R, S> const& x, Matrix<R, S> con
       "m2u::kernels::batch_norm_backward", team_policy(space, x.extent_int(0)),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         R const* const in = x.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R const* const gradient =
+            dy.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
         R* const out = dx.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
         R const* const mean = statistics.data();
         R const* const rstd = mean + cols;

@@ -12,8 +12,8 @@ namespace m2u::kernels {
 
 /// losses(i, 0) = share · (log_sums(i) - logits(i, i + shift)), columns modulo their number.
 template <ExecutionSpace S, class R>
-void pair_losses(S const& space, Matrix<R, S> const& logits, Vector<R, S> const& log_sums, int shift,
-                 R share, Matrix<R, S> const& losses) {
+void pair_losses(S const& space, Matrix<R, S> const& logits, Vector<R, S> const& log_sums,
+                 int shift, R share, Matrix<R, S> const& losses) {
   int const cols = logits.extent_int(1);
   Kokkos::parallel_for(
       "m2u::kernels::pair_losses", Kokkos::RangePolicy<S>(space, 0, logits.extent_int(0)),
@@ -22,12 +22,13 @@ void pair_losses(S const& space, Matrix<R, S> const& logits, Vector<R, S> const&
       });
 }
 
-/// NT-Xent's gradient for the symmetric logits z zᵀ of 2n rows, already added to its transpose, so that
-/// dz = w z: w(i, j) = dloss · share · (p(i, j) + p(j, i) - 2 [j is i's pair]), 0 on the diagonal, with
-/// p(i, j) = exp(logits(i, j) - log_sums(i)).
+/// NT-Xent's gradient for the symmetric logits z zᵀ of 2n rows, already added to its transpose, so
+/// that dz = w z: w(i, j) = dloss · share · (p(i, j) + p(j, i) - 2 [j is i's pair]), 0 on the
+/// diagonal, with p(i, j) = exp(logits(i, j) - log_sums(i)).
 template <ExecutionSpace S, class R>
-void nt_xent_logit_gradient(S const& space, Matrix<R, S> const& logits, Vector<R, S> const& log_sums,
-                            R share, Matrix<R, S> const& dloss, Matrix<R, S> const& w) {
+void nt_xent_logit_gradient(S const& space, Matrix<R, S> const& logits,
+                            Vector<R, S> const& log_sums, R share, Matrix<R, S> const& dloss,
+                            Matrix<R, S> const& w) {
   int const rows = logits.extent_int(0);
   Kokkos::parallel_for(
       "m2u::kernels::nt_xent_logit_gradient", team_policy(space, rows),
@@ -40,10 +41,12 @@ void nt_xent_logit_gradient(S const& space, Matrix<R, S> const& logits, Vector<R
         R const factor = share * dloss(0, 0);
         R const own = log_sums(i);
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, rows), [&](int j) {
-          R const target = j == pair ? R(2) : R(0);
-          R const value =
-              factor * (exponential(in[j] - own) + exponential(in[j] - others[j]) - target);
-          out[j] = j == i ? R(0) : value;
+          out[j] = factor * (exponential(in[j] - own) + exponential(in[j] - others[j]));
+        });
+        team.team_barrier();
+        Kokkos::single(Kokkos::PerTeam(team), [&] {  // apart, so that the loop above vectorises
+          out[pair] -= R(2) * factor;
+          out[i] = R(0);
         });
       });
 }
@@ -64,14 +67,15 @@ void info_nce_logit_gradient(S const& space, Matrix<R, S> const& logits,
         R const factor = share * dloss(0, 0);
         R const own = row_log_sums(i);
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          R const target = j == i ? R(2) : R(0);
-          out[j] = factor * (exponential(in[j] - own) + exponential(in[j] - others[j]) - target);
+          out[j] = factor * (exponential(in[j] - own) + exponential(in[j] - others[j]));
         });
+        team.team_barrier();
+        Kokkos::single(Kokkos::PerTeam(team), [&] { out[i] -= R(2) * factor; });
       });
 }
 
-/// losses(i, 0) = share · (1 - cos(a(i), b(i))). moments(i, ·) = cosine, length of a(i) and of b(i), each
-/// length at least eps; a length that eps replaced is stored negative.
+/// losses(i, 0) = share · (1 - cos(a(i), b(i))). moments(i, ·) = cosine, length of a(i) and of
+/// b(i), each length at least eps; a length that eps replaced is stored negative.
 template <ExecutionSpace S, class R>
 void cosine_losses(S const& space, Matrix<R, S> const& a, Matrix<R, S> const& b, R eps, R share,
                    Matrix<R, S> const& moments, Matrix<R, S> const& losses) {

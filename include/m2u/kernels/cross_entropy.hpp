@@ -24,9 +24,7 @@ void log_sum_exp_rows(S const& space, Matrix<R, S> const& x, bool skip_diagonal,
         R const lowest = -Kokkos::Experimental::finite_max_v<R>;
         auto const at = [=](int j) { return j == skipped ? lowest : in[j]; };
         R const largest = team_max<R>(team, cols, at);
-        R const sum = team_sum<R>(team, cols, [=](int j) {
-          return j == skipped ? R(0) : exponential(in[j] - largest);
-        });
+        R const sum = team_sum<R>(team, cols, [=](int j) { return exponential(at(j) - largest); });
         Kokkos::single(Kokkos::PerTeam(team), [&] { log_sums(i) = largest + Kokkos::log(sum); });
       });
 }
@@ -61,8 +59,13 @@ void label_losses_backward(S const& space, Matrix<R, S> const& x, Vector<int, S>
         R const log_sum = log_sums(i);
         int const label = labels(i);
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          R const target = j == label ? R(1) : R(0);
-          store(out[j], factor * (exponential(in[j] - log_sum) - target), accumulate);
+          store(out[j], factor * exponential(in[j] - log_sum), accumulate);
+        });
+        team.team_barrier();
+        Kokkos::single(Kokkos::PerTeam(team), [&] {
+          if (label >= 0 && label < cols) {
+            out[label] -= factor;
+          }
         });
       });
 }

@@ -9,8 +9,8 @@
 
 namespace m2u::kernels {
 
-/// y(i) = self · x(i) + Σ relu(x(source) + e(k)) over the edges k into node i; without relu and e if e
-/// has no columns.
+/// y(i) = self · x(i) + Σ relu(x(source) + e(k)) over the edges k into node i; without relu and e
+/// if e has no columns.
 template <ExecutionSpace S, class R>
 void gine_aggregate(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e,
                     Ragged<S> const& incoming, Vector<int, S> const& source, R self,
@@ -59,7 +59,8 @@ void edge_targets(S const& space, Ragged<S> const& incoming, Vector<int, S> cons
 template <ExecutionSpace S, class R>
 void gine_aggregate_backward_nodes(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e,
                                    RowIndex<S> const& source, Vector<int, S> const& target, R self,
-                                   Matrix<R, S> const& dy, Matrix<R, S> const& dx, bool accumulate) {
+                                   Matrix<R, S> const& dy, Matrix<R, S> const& dx,
+                                   bool accumulate) {
   int const cols = x.extent_int(1);
   bool const edges = e.extent_int(1) > 0;
   auto const offsets = source.uses.offsets;
@@ -71,9 +72,8 @@ void gine_aggregate_backward_nodes(S const& space, Matrix<R, S> const& x, Matrix
         R const* const own = x.data() + row;
         R const* const own_gradient = dy.data() + row;
         R* const out = dx.data() + row;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          store(out[j], self * own_gradient[j], accumulate);
-        });
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                             [&](int j) { store(out[j], self * own_gradient[j], accumulate); });
         for (int use = offsets(team.league_rank()); use < offsets(team.league_rank() + 1); ++use) {
           int const k = positions(use);
           R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(target(k)) * cols;
@@ -94,7 +94,8 @@ void gine_aggregate_backward_nodes(S const& space, Matrix<R, S> const& x, Matrix
 template <ExecutionSpace S, class R>
 void gine_aggregate_backward_edges(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e,
                                    Vector<int, S> const& source, Vector<int, S> const& target,
-                                   Matrix<R, S> const& dy, Matrix<R, S> const& de, bool accumulate) {
+                                   Matrix<R, S> const& dy, Matrix<R, S> const& de,
+                                   bool accumulate) {
   int const cols = x.extent_int(1);
   Kokkos::parallel_for(
       "m2u::kernels::gine_aggregate_backward_edges", team_policy(space, e.extent_int(0)),

@@ -9,8 +9,8 @@
 
 namespace m2u::kernels {
 
-/// y = (x - mean) · rstd · gamma + beta with each row's mean and reciprocal standard deviation, which
-/// are stored: statistics(i, 0) and statistics(i, 1).
+/// y = (x - mean) · rstd · gamma + beta with each row's mean and reciprocal standard deviation,
+/// which are stored: statistics(i, 0) and statistics(i, 1).
 template <ExecutionSpace S, class R>
 void layer_norm(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma,
                 Matrix<R, S> const& beta, R eps, Matrix<R, S> const& y,
@@ -26,13 +26,11 @@ void layer_norm(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma
         R const* const shift = beta.data();
         R const share = R(1) / static_cast<R>(cols);
         R const mean = share * team_sum<R>(team, cols, [=](int j) { return in[j]; });
-        R const variance = share * team_sum<R>(team, cols, [=](int j) {
-                             return (in[j] - mean) * (in[j] - mean);
-                           });
+        R const variance =
+            share * team_sum<R>(team, cols, [=](int j) { return (in[j] - mean) * (in[j] - mean); });
         R const rstd = R(1) / Kokkos::sqrt(variance + eps);
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          out[j] = (in[j] - mean) * rstd * scale[j] + shift[j];
-        });
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                             [&](int j) { out[j] = (in[j] - mean) * rstd * scale[j] + shift[j]; });
         Kokkos::single(Kokkos::PerTeam(team), [&] {
           statistics(i, 0) = mean;
           statistics(i, 1) = rstd;

@@ -7,12 +7,13 @@
 
 namespace m2u {
 
-/// What stands between a gradient and an update. Lives on the device, so that neither clipping nor the
-/// check for non-finite numbers makes the host wait.
+/// What stands between a gradient and an update. Lives on the device, so that neither clipping nor
+/// the check for non-finite numbers makes the host wait.
 struct StepGuard {
-  double norm = 0.0;           ///< Euclidean norm of the last gradient
-  double scale = 1.0;          ///< what clipping multiplies it by
-  long long stopped_at = -1;   ///< the first step with a non-finite loss or gradient; no update since
+  double norm = 0.0;   ///< Euclidean norm of the last gradient
+  double scale = 1.0;  ///< what clipping multiplies it by
+  long long stopped_at =
+      -1;  ///< the first step with a non-finite loss or gradient; no update since
 };
 
 /// What a parameter group multiplies.
@@ -74,13 +75,13 @@ void update_guard(S const& space, Vector<double, S> const& partial, float const*
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         double squares = 0.0;
         Kokkos::parallel_reduce(
-            Kokkos::TeamVectorRange(team, parts), [&](int t, double& sum) { sum += in[t]; }, squares);
+            Kokkos::TeamVectorRange(team, parts), [&](int t, double& sum) { sum += in[t]; },
+            squares);
         Kokkos::single(Kokkos::PerTeam(team), [&] {
           // Squares of floats cannot overflow a double: the norm is finite if all gradients are.
           double const norm = Kokkos::sqrt(squares);
-          bool const finite =
-              Kokkos::isfinite(norm) &&
-              (loss == nullptr || Kokkos::isfinite(static_cast<double>(*loss)));
+          bool const finite = Kokkos::isfinite(norm) &&
+                              (loss == nullptr || Kokkos::isfinite(static_cast<double>(*loss)));
           out->norm = norm;
           out->scale = clip_norm > 0.0 ? Kokkos::min(1.0, clip_norm / (norm + 1e-6)) : 1.0;
           if (!finite && out->stopped_at < 0) {
@@ -107,7 +108,7 @@ struct AdamStep {
   float keep1 = 0.1F;    ///< 1 - beta1, rounded once
   float keep2 = 0.001F;  ///< 1 - beta2
   float epsilon = 1e-8F;
-  double rate = 1.0;     ///< multiplies the group's learning rate: schedule / (1 - beta1^t)
+  double rate = 1.0;  ///< multiplies the group's learning rate: schedule / (1 - beta1^t)
   double schedule = 1.0;
   float root_correction = 1.0F;  ///< 1 / √(1 - beta2^t)
   bool decoupled = false;        ///< AdamW: decay the weight instead of adding to the gradient
@@ -141,10 +142,10 @@ void adam_update(S const& space, AdamStep const& step, Vector<StepGuard, S> cons
           GroupRates const group = rate_of[group_of[block]];
           float const rate = static_cast<float>(group.learning_rate * step.rate);
           float const added = step.decoupled ? 0.0F : static_cast<float>(group.weight_decay);
-          float const kept =
-              step.decoupled
-                  ? static_cast<float>(1.0 - group.learning_rate * step.schedule * group.weight_decay)
-                  : 1.0F;
+          float const kept = step.decoupled
+                                 ? static_cast<float>(1.0 - group.learning_rate * step.schedule *
+                                                                group.weight_decay)
+                                 : 1.0F;
           std::ptrdiff_t const at = static_cast<std::ptrdiff_t>(block) * parameter_block;
           float const* const g = all_g + at;
           float* const m = all_m + at;

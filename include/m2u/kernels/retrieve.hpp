@@ -8,7 +8,8 @@
 namespace m2u::kernels {
 
 /// wide(i) = x(first + i) in double, divided by its length if `normalise` (rows of length zero stay
-/// zero); squares(i) = its squared length before that. wide: [rows, cols], with first + rows ≤ rows of x.
+/// zero); squares(i) = its squared length before that. wide: [rows, cols], with first + rows ≤ rows
+/// of x.
 template <ExecutionSpace S>
 void widen_rows(S const& space, Matrix<float, S> const& x, int first, bool normalise,
                 Matrix<double, S> const& wide, Vector<double, S> const& squares) {

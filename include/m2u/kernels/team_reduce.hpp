@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// Device code: sums and maxima over the columns of a row by one team. On the host one thread keeps
-/// several independent partial results, so that the loop vectorises without reordering by the compiler.
+/// several independent partial results, so that the loop vectorises without reordering by the
+/// compiler.
 #pragma once
 
 #include "m2u/core/space.hpp"

@@ -51,10 +51,10 @@ void batch_norm_backward(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> c
 /// Each column normalised to mean 0 and variance 1, then scaled and shifted:
 /// y = (x - mean) / √(variance + eps) · gamma + beta.
 ///
-/// In training the statistics are those of the rows (biased variance), and the running statistics move
-/// towards them (unbiased variance), as in PyTorch. In evaluation the running statistics are used. They
-/// are also used, and left alone, in training with fewer than two rows, where PyTorch raises: a batch
-/// with one molecule must not stop a run.
+/// In training the statistics are those of the rows (biased variance), and the running statistics
+/// move towards them (unbiased variance), as in PyTorch. In evaluation the running statistics are
+/// used. They are also used, and left alone, in training with fewer than two rows, where PyTorch
+/// raises: a batch with one molecule must not stop a run.
 /// @param x [rows, cols]  @param gamma [1, cols]  @param beta [1, cols]
 /// @param running_mean @param running_variance state of [1, cols]
 /// @return [rows, cols]  @throws Error if the shapes do not fit.
@@ -63,15 +63,16 @@ Tensor<S, R> batch_norm(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> co
                         Tensor<S, R> const& beta, StateSlice const& running_mean,
                         StateSlice const& running_variance, BatchNormOptions options = {}) {
   Shape const row{1, x.cols()};
-  expects(shape(gamma) == row && shape(beta) == row, "batch_norm: gamma ", shape(gamma), " and beta ",
-          shape(beta), " do not fit the input ", shape(x), "; both must be ", row);
+  expects(shape(gamma) == row && shape(beta) == row, "batch_norm: gamma ", shape(gamma),
+          " and beta ", shape(beta), " do not fit the input ", shape(x), "; both must be ", row);
   auto const mean = tape.state(running_mean);
   auto const variance = tape.state(running_variance);
-  expects(shape(mean) == row && shape(variance) == row, "batch_norm: the running mean ", shape(mean),
-          " and variance ", shape(variance), " do not fit the input ", shape(x), "; both must be ",
-          row);
+  expects(shape(mean) == row && shape(variance) == row, "batch_norm: the running mean ",
+          shape(mean), " and variance ", shape(variance), " do not fit the input ", shape(x),
+          "; both must be ", row);
   auto const y = tape.result(x.rows(), x.cols(), x, gamma, beta);
-  auto const statistics = tape.matrix(2, x.cols());  // a copy: the running ones may move before the backward
+  // A copy: the running statistics may have moved on before the backward pass.
+  auto const statistics = tape.matrix(2, x.cols());
   auto const eps = static_cast<R>(options.eps);
   bool const of_batch = tape.training() && x.rows() >= 2;
   if (of_batch) {

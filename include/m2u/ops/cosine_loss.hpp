@@ -9,8 +9,8 @@
 
 namespace m2u {
 
-/// Mean over the rows of 1 - cos(a(i), b(i)); 0 for no rows. A row shorter than 1e-8 has no direction:
-/// its length counts as 1e-8 and its gradient is 0.
+/// Mean over the rows of 1 - cos(a(i), b(i)); 0 for no rows. A row shorter than 1e-8 has no
+/// direction: its length counts as 1e-8 and its gradient is 0.
 /// @param a [rows, cols]  @param b [rows, cols]
 /// @return [1, 1]  @throws Error if the shapes do not fit.
 template <ExecutionSpace S, class R>
@@ -26,13 +26,13 @@ Scalar<S, R> cosine_loss(Tape<S, R>& tape, Tensor<S, R> const& a, Tensor<S, R> c
   tape.record("cosine_loss", loss, [=](Tape<S, R>& back, Matrix<R, S> const& dloss) {
     if (a.differentiable()) {
       auto const [da, accumulate] = back.gradient(a);
-      kernels::cosine_losses_backward(back.space(), a.value, b.value, moments, 1, 2, share, dloss, da,
-                                      accumulate);
+      kernels::cosine_losses_backward(back.space(), a.value, b.value, moments, 1, 2, share, dloss,
+                                      da, accumulate);
     }
     if (b.differentiable()) {
       auto const [db, accumulate] = back.gradient(b);
-      kernels::cosine_losses_backward(back.space(), b.value, a.value, moments, 2, 1, share, dloss, db,
-                                      accumulate);
+      kernels::cosine_losses_backward(back.space(), b.value, a.value, moments, 2, 1, share, dloss,
+                                      db, accumulate);
     }
   });
   return loss;

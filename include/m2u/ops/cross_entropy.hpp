@@ -15,14 +15,14 @@ namespace m2u {
 /// @throws Error if a label is outside 0 … classes - 1.
 inline void check_labels(std::span<int const> labels, int classes) {
   for (std::size_t i = 0; i < labels.size(); ++i) {
-    expects(labels[i] >= 0 && labels[i] < classes, "check_labels: label ", labels[i], " at position ",
-            i, " is outside 0 … ", classes - 1);
+    expects(labels[i] >= 0 && labels[i] < classes, "check_labels: label ", labels[i],
+            " at position ", i, " is outside 0 … ", classes - 1);
   }
 }
 
 /// Mean over the rows of -log softmax(logits)(label); 0 for no rows.
-/// @param logits [rows, classes]  @param labels [rows], each in 0 … classes - 1 (see check_labels; a
-/// label outside makes the loss NaN)
+/// @param logits [rows, classes]  @param labels [rows], each in 0 … classes - 1 (see check_labels;
+/// a label outside makes the loss NaN)
 /// @return [1, 1]  @throws Error if the shapes do not fit.
 template <ExecutionSpace S, class R>
 Scalar<S, R> cross_entropy(Tape<S, R>& tape, Tensor<S, R> const& logits,
@@ -30,7 +30,8 @@ Scalar<S, R> cross_entropy(Tape<S, R>& tape, Tensor<S, R> const& logits,
   int const rows = logits.rows();
   expects(labels.extent_int(0) == rows, "cross_entropy: ", labels.extent_int(0),
           " labels do not fit logits ", shape(logits), "; give one label per row");
-  expects(rows == 0 || logits.cols() > 0, "cross_entropy: logits ", shape(logits), " have no classes");
+  expects(rows == 0 || logits.cols() > 0, "cross_entropy: logits ", shape(logits),
+          " have no classes");
   R const share = R(1) / static_cast<R>(rows > 0 ? rows : 1);
   auto const loss = tape.result(1, 1, logits);
   auto const log_sums = tape.vector(rows);

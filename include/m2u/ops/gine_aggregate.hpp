@@ -16,8 +16,9 @@ template <ExecutionSpace S>
 void check_edges(char const* op, int nodes, Ragged<S> const& incoming, RowIndex<S> const& source) {
   expects(incoming.groups == nodes && source.sources() == nodes, op, ": the nodes are ", nodes,
           ", but the edges lead into ", incoming.groups, " and come from ", source.sources());
-  expects(incoming.total == source.picked(), op, ": ", incoming.total, " edges lead into nodes, but ",
-          source.picked(), " come from nodes; both must count every edge once");
+  expects(incoming.total == source.picked(), op, ": ", incoming.total,
+          " edges lead into nodes, but ", source.picked(),
+          " come from nodes; both must count every edge once");
 }
 
 }  // namespace detail
@@ -43,13 +44,13 @@ Tensor<S, R> gine_aggregate(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R
     kernels::edge_targets(back.space(), incoming, target);
     if (x.differentiable()) {
       auto const [dx, accumulate] = back.gradient(x);
-      kernels::gine_aggregate_backward_nodes(back.space(), x.value, e.value, source, target, self, dy,
-                                             dx, accumulate);
+      kernels::gine_aggregate_backward_nodes(back.space(), x.value, e.value, source, target, self,
+                                             dy, dx, accumulate);
     }
     if (e.differentiable()) {
       auto const [de, accumulate] = back.gradient(e);
-      kernels::gine_aggregate_backward_edges(back.space(), x.value, e.value, source.rows, target, dy,
-                                             de, accumulate);
+      kernels::gine_aggregate_backward_edges(back.space(), x.value, e.value, source.rows, target,
+                                             dy, de, accumulate);
     }
   });
   return y;
@@ -63,13 +64,14 @@ Tensor<S, R> gin_aggregate(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> co
   detail::check_edges("gin_aggregate", x.rows(), incoming, source);
   R const self = R(1) + eps;
   auto const y = tape.result(x.rows(), x.cols(), x);
-  kernels::gine_aggregate(tape.space(), x.value, Matrix<R, S>(), incoming, source.rows, self, y.value);
+  kernels::gine_aggregate(tape.space(), x.value, Matrix<R, S>(), incoming, source.rows, self,
+                          y.value);
   tape.record("gin_aggregate", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
     auto const target = back.template vector<int>(incoming.total);
     kernels::edge_targets(back.space(), incoming, target);
     auto const [dx, accumulate] = back.gradient(x);
-    kernels::gine_aggregate_backward_nodes(back.space(), x.value, Matrix<R, S>(), source, target, self,
-                                           dy, dx, accumulate);
+    kernels::gine_aggregate_backward_nodes(back.space(), x.value, Matrix<R, S>(), source, target,
+                                           self, dy, dx, accumulate);
   });
   return y;
 }

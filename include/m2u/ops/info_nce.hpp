@@ -7,9 +7,9 @@
 
 namespace m2u {
 
-/// Rows of a and b are scaled to length one; the logits are a bᵀ / temperature. The result is half the
-/// sum of the mean cross entropies of its rows and of its columns, row i belonging to column i (Radford
-/// et al. 2021, CLIP); 0 for no rows and for one.
+/// Rows of a and b are scaled to length one; the logits are a bᵀ / temperature. The result is half
+/// the sum of the mean cross entropies of its rows and of its columns, row i belonging to column i
+/// (Radford et al. 2021, CLIP); 0 for no rows and for one.
 /// @param a [rows, cols]  @param b [rows, cols]  @param temperature positive
 /// @return [1, 1]  @throws Error if the shapes do not fit or the temperature is not positive.
 template <ExecutionSpace S, class R>
@@ -22,7 +22,8 @@ Scalar<S, R> symmetric_info_nce(Tape<S, R>& tape, Tensor<S, R> const& a, Tensor<
   auto const loss = tape.result(1, 1, a, b);
   auto const z = detail::stack_normalised(tape, a, b);
   auto const logits = tape.matrix(rows, rows);
-  auto const mirrored = tape.matrix(rows, rows);  // the transpose: cheaper to multiply than to reduce
+  auto const mirrored =
+      tape.matrix(rows, rows);  // the transpose: cheaper to multiply than to reduce
   auto const row_log_sums = tape.vector(rows);
   auto const col_log_sums = tape.vector(rows);
   auto const losses = tape.matrix(2 * rows, 1);

@@ -17,8 +17,8 @@ template <ExecutionSpace S, class R>
 Tensor<S, R> layer_norm(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const& gamma,
                         Tensor<S, R> const& beta, float eps = 1e-5F) {
   Shape const row{1, x.cols()};
-  expects(shape(gamma) == row && shape(beta) == row, "layer_norm: gamma ", shape(gamma), " and beta ",
-          shape(beta), " do not fit the input ", shape(x), "; both must be ", row);
+  expects(shape(gamma) == row && shape(beta) == row, "layer_norm: gamma ", shape(gamma),
+          " and beta ", shape(beta), " do not fit the input ", shape(x), "; both must be ", row);
   auto const y = tape.result(x.rows(), x.cols(), x, gamma, beta);
   auto const statistics = tape.matrix(x.rows(), 2);
   kernels::layer_norm(tape.space(), x.value, gamma.value, beta.value, static_cast<R>(eps), y.value,

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The normalised temperature-scaled cross entropy of two views (Chen et al. 2020, "A simple framework
-/// for contrastive learning of visual representations").
+/// The normalised temperature-scaled cross entropy of two views (Chen et al. 2020, "A simple
+/// framework for contrastive learning of visual representations").
 #pragma once
 
 #include "m2u/autodiff/tape.hpp"
@@ -65,10 +65,10 @@ void check_views(char const* op, Tensor<S, R> const& a, Tensor<S, R> const& b, R
 
 }  // namespace detail
 
-/// Rows i of a and b are two views of the same thing and are scaled to length one. For row i of a the
-/// logits are a(i)·b(j) for all j and a(i)·a(j) for j ≠ i, over the temperature, and the target is b(i);
-/// likewise for b against a. The result is the sum (not the half) of the two means of the cross
-/// entropies; 0 for no rows and for one.
+/// Rows i of a and b are two views of the same thing and are scaled to length one. For row i of a
+/// the logits are a(i)·b(j) for all j and a(i)·a(j) for j ≠ i, over the temperature, and the target
+/// is b(i); likewise for b against a. The result is the sum (not the half) of the two means of the
+/// cross entropies; 0 for no rows and for one.
 /// @param a [rows, cols]  @param b [rows, cols]  @param temperature positive
 /// @return [1, 1]  @throws Error if the shapes do not fit or the temperature is not positive.
 /// A row of zeros has similarity 0 with everything.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The safetensors format (https://github.com/huggingface/safetensors): 8 bytes of header size, a JSON
-/// header, then the tensors without gaps. Files come from anywhere, so nothing in them is trusted.
+/// The safetensors format (https://github.com/huggingface/safetensors): 8 bytes of header size, a
+/// JSON header, then the tensors without gaps. Files come from anywhere, so nothing in them is
+/// trusted.
 #pragma once
 
 #include <algorithm>
@@ -20,6 +21,7 @@
 
 #include "m2u/core/error.hpp"
 #include "m2u/core/file.hpp"
+#include "m2u/parameters/number_types.hpp"
 
 namespace m2u {
 
@@ -29,47 +31,6 @@ struct NamedTensor {
   std::vector<std::int64_t> shape;  ///< empty for one number
   std::vector<float> values;        ///< row-major
 };
-
-namespace detail {
-
-static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
-
-/// Bytes per element of a safetensors type, 0 if unknown.
-inline std::size_t type_size(std::string_view type) {
-  static std::map<std::string_view, std::size_t> const sizes{
-      {"F64", 8}, {"I64", 8}, {"U64", 8}, {"F32", 4},  {"I32", 4},     {"U32", 4},     {"F16", 2},
-      {"BF16", 2}, {"I16", 2}, {"U16", 2}, {"I8", 1}, {"U8", 1}, {"BOOL", 1}, {"F8_E4M3", 1},
-      {"F8_E5M2", 1}};
-  auto const found = sizes.find(type);
-  return found == sizes.end() ? 0 : found->second;
-}
-
-/// IEEE half precision, subnormal numbers included.
-inline float half_to_float(std::uint16_t half) {
-  std::uint32_t const sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
-  std::uint32_t const exponent = (half >> 10U) & 0x1FU;
-  std::uint32_t const fraction = half & 0x3FFU;
-  if (exponent == 0) {
-    float const magnitude = static_cast<float>(fraction) * 0x1p-24F;
-    return sign != 0 ? -magnitude : magnitude;
-  }
-  std::uint32_t const wide = exponent == 31 ? 255U : exponent + 112U;
-  return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
-}
-
-/// The elements of `bytes`, read as T and converted by `convert`.
-template <class T, class Out, class Convert>
-std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert const& convert) {
-  std::vector<Out> result(bytes.size() / sizeof(T));
-  for (std::size_t i = 0; i < result.size(); ++i) {
-    T element;  // the file gives no alignment
-    std::memcpy(&element, bytes.data() + i * sizeof(T), sizeof(T));
-    result[i] = convert(element);
-  }
-  return result;
-}
-
-}  // namespace detail
 
 /// What a file says about one tensor.
 struct TensorInfo {
@@ -167,8 +128,9 @@ class SafetensorsFile {
     check(bytes.size() >= 8, "it has ", bytes.size(), " bytes, but 8 hold the header's size alone");
     std::uint64_t size = 0;
     std::memcpy(&size, bytes.data(), 8);
-    check(size <= largest && size <= bytes.size() - 8, "its first 8 bytes announce a header of ", size,
-          " bytes, but the file has ", bytes.size(), " bytes (truncated, or another kind of file)");
+    check(size <= largest && size <= bytes.size() - 8, "its first 8 bytes announce a header of ",
+          size, " bytes, but the file has ", bytes.size(),
+          " bytes (truncated, or another kind of file)");
     return {reinterpret_cast<char const*>(bytes.data()) + 8, static_cast<std::size_t>(size)};
   }
 
@@ -228,8 +190,8 @@ class SafetensorsFile {
     auto const begin = integer(offsets[0], name);
     auto const end = integer(offsets[1], name);
     auto const available = file_.bytes().size() - data_start;
-    check(begin <= end && end <= available, "the tensor \"", name, "\" lies at bytes ", begin, " to ",
-          end, " of the data, but there are ", available, " (is the file truncated?)");
+    check(begin <= end && end <= available, "the tensor \"", name, "\" lies at bytes ", begin,
+          " to ", end, " of the data, but there are ", available, " (is the file truncated?)");
     check(end - begin == elements, "the tensor \"", name, "\" has ", end - begin,
           " bytes, but its type and shape need ", elements);
     info.begin = data_start + static_cast<std::size_t>(begin);
@@ -261,7 +223,8 @@ class SafetensorsFile {
       check(info->begin == at, "there is a gap before the tensor \"", *name, "\"");
       at = info->end;
     }
-    check(at == file_.bytes().size(), file_.bytes().size() - at, " bytes at its end belong to no tensor");
+    check(at == file_.bytes().size(), file_.bytes().size() - at,
+          " bytes at its end belong to no tensor");
   }
 
   std::filesystem::path path_;
@@ -271,8 +234,10 @@ class SafetensorsFile {
 };
 
 /// Writes tensors as F32, in the given order, whole or not at all.
-/// @throws Error if a name is taken or reserved, a shape does not fit, or the file can't be written.
-inline void write_safetensors(std::filesystem::path const& path, std::span<NamedTensor const> tensors,
+/// @throws Error if a name is taken or reserved, a shape does not fit, or the file can't be
+/// written.
+inline void write_safetensors(std::filesystem::path const& path,
+                              std::span<NamedTensor const> tensors,
                               std::map<std::string, std::string> const& metadata = {}) {
   auto header = nlohmann::json::object();
   if (!metadata.empty()) {
@@ -288,16 +253,16 @@ inline void write_safetensors(std::filesystem::path const& path, std::span<Named
             "\" needs ", size, " values, but there are ", tensor.values.size());
     expects(tensor.name != "__metadata__" && !header.contains(tensor.name),
             "write_safetensors: the name \"", tensor.name, "\" is reserved or used twice");
-    header[tensor.name] = {{"dtype", "F32"},
-                           {"shape", tensor.shape},
-                           {"data_offsets", {offset, offset + 4 * size}}};
+    header[tensor.name] = {
+        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + 4 * size}}};
     offset += 4 * size;
   }
   std::string text;
   try {
     text = header.dump();
   } catch (nlohmann::json::exception const& error) {
-    fail("cannot write ", path.string(), ": a name or the metadata is not UTF-8 (", error.what(), ")");
+    fail("cannot write ", path.string(), ": a name or the metadata is not UTF-8 (", error.what(),
+         ")");
   }
   text.resize((text.size() + 7) / 8 * 8, ' ');  // the data starts aligned
   std::uint64_t const size = text.size();

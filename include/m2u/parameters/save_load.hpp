@@ -99,8 +99,8 @@ std::map<std::string, std::string> load_parameters(std::filesystem::path const& 
   auto const& layout = theta.layout();
   std::set<std::string> expected;
   std::string problems;
-  auto const values = detail::collect_tensors(file, "", layout.parameters(), layout.parameter_size(),
-                                              expected, problems);
+  auto const values = detail::collect_tensors(file, "", layout.parameters(),
+                                              layout.parameter_size(), expected, problems);
   auto const state =
       detail::collect_tensors(file, "", layout.state(), layout.state_size(), expected, problems);
   detail::append_unexpected(file, expected, problems);

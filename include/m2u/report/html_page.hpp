@@ -49,8 +49,7 @@ class HtmlPage {
  public:
   /// @param language of the text, as in `<html lang>`.
   explicit HtmlPage(std::string title, std::string language = "en")
-      : title_(std::move(title)),
-        language_(std::move(language)) {}
+      : title_(std::move(title)), language_(std::move(language)) {}
 
   /// A line below the title.
   HtmlPage& lead(std::string_view text) { return add(lead_, "<p class=\"lead\">", text, "</p>\n"); }
@@ -136,7 +135,8 @@ class HtmlPage {
     return close_details(table.folded ? table.caption : std::string());
   }
 
-  /// Cards in a grid. @throws Error if a drawing is neither empty nor has an `<svg`.
+  /// Cards in a grid; one alone takes a row, with its text beside the drawing. @throws Error if a
+  /// drawing is neither empty nor has an `<svg`.
   HtmlPage& cards(std::vector<HtmlCard> const& cards) {
     body_ += cards.empty() ? "" : "<ul class=\"cards\">\n";
     for (auto const& card : cards) {
@@ -149,11 +149,12 @@ class HtmlPage {
         body_ += inline_svg(card.svg);
         body_ += "</div>";
       }
+      body_ += "<div class=\"about\">";
       add(body_, "<p class=\"title\">", card.title, "</p>");
       for (auto const& line : card.lines) {
         add(body_, "<p class=\"line\">", line, "</p>");
       }
-      body_ += "</li>\n";
+      body_ += "</div></li>\n";
     }
     body_ += cards.empty() ? "" : "</ul>\n";
     return *this;

@@ -27,9 +27,12 @@ inline constexpr std::string_view line_chart_style =
     "--m2u-6:#5a5a5a}"
     "@media (prefers-color-scheme:dark){.m2u-chart{--m2u-0:#56b4e9;--m2u-1:#f58a42;--m2u-2:#2fc79a;"
     "--m2u-3:#e39bc4;--m2u-4:#f0c94a;--m2u-5:#a48bf0;--m2u-6:#b8bec6}}"
+    "svg.m2u-chart:root{color:CanvasText}"
     ".m2u-chart text{fill:currentColor}.m2u-chart .tick{font-size:12px;opacity:.8}"
     ".m2u-chart .grid{stroke:currentColor;opacity:.15}.m2u-chart "
-    ".axis{stroke:currentColor;opacity:.6}";
+    ".axis{stroke:currentColor;opacity:.6}"
+    // Small screens shrink the drawing; its text shrinks less.
+    "@media (max-width:30rem){.m2u-chart{font-size:15px}.m2u-chart .tick{font-size:14px}}";
 
 /// Draws one chart; line_chart_svg is its only user.
 class LineChartWriter {
@@ -43,7 +46,7 @@ class LineChartWriter {
            size + "\"><title>" + escape_markup(chart_.title) + "</title><desc>" +
            escape_markup(description()) + "</desc><style>" + std::string(line_chart_style) +
            "</style>";
-    svg_ += "<text x=\"4\" y=\"19\" style=\"font-size:15px;font-weight:600\">" +
+    svg_ += "<text x=\"1\" y=\"19\" style=\"font-size:15px;font-weight:600\">" +
             escape_markup(chart_.title) + "</text>";
     if (area_.legend) {
       legend();
@@ -62,7 +65,10 @@ class LineChartWriter {
     double y;
   };
 
+  static constexpr double label_height = PlotArea::label_height;
+
   static std::string number(double value) { return number_text(value, 1, true); }
+
   std::string description() const {
     if (!chart_.description.empty()) {
       return chart_.description;
@@ -109,11 +115,11 @@ class LineChartWriter {
   }
 
   void legend() {
-    double x = 4, y = 42;
+    double x = 1, y = 42;
     for (std::size_t i = 0; i < chart_.series.size(); ++i) {
       auto const wide = area_.legend_width(chart_.series[i].name);
-      if (x > 4 && x + wide > chart_.width) {
-        x = 4;
+      if (x > 1 && x + wide > chart_.width) {
+        x = 1;
         y += 19;
       }
       svg_ += "<path style=\"stroke:" + colour(i) + ";stroke-width:2\" d=\"M" + number(x) + " " +
@@ -139,7 +145,7 @@ class LineChartWriter {
     }
     line("axis", area_.left, area_.bottom, area_.right, area_.bottom);
     text((area_.left + area_.right) / 2, area_.bottom + 38, "middle", chart_.x_label);
-    text(4, area_.top - 11, "start", chart_.y_label + (chart_.log_y ? " (logarithmic)" : ""),
+    text(1, area_.top - 13, "start", chart_.y_label + (chart_.log_y ? " (logarithmic)" : ""),
          "tick");
     if (area_.empty) {
       text((area_.left + area_.right) / 2, (area_.top + area_.bottom) / 2, "middle", "no data");
@@ -171,6 +177,31 @@ class LineChartWriter {
     }
   }
 
+  /// Moves labels, sorted by height, as little as possible until none touches the next: those that
+  /// would touch form a block around their mean.
+  void spread(std::vector<Label>& labels) const {
+    struct Block {
+      double sum = 0, count = 0;
+    };
+    std::vector<Block> blocks;
+    for (std::size_t i = 0; i < labels.size(); ++i) {
+      Block block{labels[i].y - label_height * static_cast<double>(i), 1};
+      while (!blocks.empty() && blocks.back().sum / blocks.back().count > block.sum / block.count) {
+        block = {block.sum + blocks.back().sum, block.count + blocks.back().count};
+        blocks.pop_back();
+      }
+      blocks.push_back(block);
+    }
+    std::size_t i = 0;
+    auto const room = label_height * (static_cast<double>(labels.size()) - 1);
+    for (auto const& [sum, count] : blocks) {
+      auto const first = std::clamp(sum / count, area_.top + 4, area_.bottom + 4 - room);
+      for (auto const end = i + static_cast<std::size_t>(count); i < end; ++i) {
+        labels[i].y = first + label_height * static_cast<double>(i);
+      }
+    }
+  }
+
   /// Names beside the last points, moved apart where they would touch.
   void end_labels() {
     std::vector<Label> labels;
@@ -180,14 +211,7 @@ class LineChartWriter {
       }
     }
     std::stable_sort(labels.begin(), labels.end(), [](auto& a, auto& b) { return a.y < b.y; });
-    for (std::size_t i = 1; i < labels.size(); ++i) {
-      labels[i].y = std::max(labels[i].y, labels[i - 1].y + 15);
-    }
-    double limit = area_.bottom + 4;
-    for (auto label = labels.rbegin(); label != labels.rend(); ++label) {
-      label->y = std::min(label->y, limit);
-      limit = label->y - 15;
-    }
+    spread(labels);
     for (auto const& [series, y] : labels) {
       auto const& name = chart_.series[series].name;
       svg_ += "<text x=\"" + number(area_.right + 9) + "\" y=\"" + number(y) +

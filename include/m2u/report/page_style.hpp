@@ -11,9 +11,9 @@ namespace m2u::detail {
 /// container, so that the page itself never scrolls sideways.
 inline constexpr std::string_view page_style = R"(
 :root{color-scheme:light dark;--ground:#f4f6f8;--card:#fff;--text:#1b2027;--muted:#57606a;
---line:#d5dae1;--accent:#0b5cad;--strong:#e8f1fb}
+--line:#d5dae1;--accent:#0b5cad;--strong:#e8f1fb;--shade:#1b202740}
 @media (prefers-color-scheme:dark){:root{--ground:#12161b;--card:#1b2027;--text:#e6eaef;
---muted:#a3adb8;--line:#39424d;--accent:#7cb8f5;--strong:#1f2f42}}
+--muted:#a3adb8;--line:#39424d;--accent:#7cb8f5;--strong:#1f2f42;--shade:#000a}}
 *{box-sizing:border-box}
 html{-webkit-text-size-adjust:100%}
 body{margin:0;background:var(--ground);color:var(--text);
@@ -45,7 +45,12 @@ margin:1rem 0}
 figure{margin:0;min-width:0;max-width:42rem}
 figure svg,.drawing svg{display:block;width:100%;height:auto}
 figcaption{color:var(--muted);font-size:.875rem;margin-top:.25rem}
-.scroll{overflow-x:auto;margin:.75rem 0;border:1px solid var(--line);border-radius:.5rem}
+/* A shade at an edge says that there is more behind it: it stays, while its cover scrolls along. */
+.scroll{overflow-x:auto;margin:.75rem 0;border:1px solid var(--line);border-radius:.5rem;
+background:linear-gradient(to right,var(--card) 50%,transparent) left/2.5rem 100% no-repeat local,
+linear-gradient(to left,var(--card) 50%,transparent) right/2.5rem 100% no-repeat local,
+linear-gradient(to right,var(--shade),transparent) left/1rem 100% no-repeat,
+linear-gradient(to left,var(--shade),transparent) right/1rem 100% no-repeat}
 table{border-collapse:collapse;width:100%;font-size:.9rem}
 caption{text-align:left;padding:.5rem .75rem;color:var(--muted);font-size:.875rem}
 th,td{padding:.4rem .75rem;border-top:1px solid var(--line);text-align:left;vertical-align:top}
@@ -53,19 +58,20 @@ thead th{border-top:0;vertical-align:bottom;color:var(--muted);font-weight:600}
 caption+thead th{border-top:1px solid var(--line)}
 tbody th{font-weight:500}
 .number{text-align:right;white-space:nowrap;font-variant-numeric:tabular-nums}
-.strong>*{background:var(--strong);font-weight:600}
-.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,11.5rem),1fr));gap:.75rem;
-list-style:none;margin:.75rem 0;padding:0}
+tr.strong>*{background:var(--strong);font-weight:600}
+.cards{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,11.5rem),1fr));
+gap:.75rem;list-style:none;margin:.75rem 0;padding:0}
 .cards li{display:flex;flex-direction:column;border:1px solid var(--line);border-radius:.5rem;
 overflow:hidden;min-width:0}
 .cards li.strong{border:2px solid var(--accent)}
-.cards .title{font-weight:600;margin:.5rem .7rem 0;overflow-wrap:anywhere}
-.cards .line{font-size:.8125rem;color:var(--muted);margin:.1rem .7rem 0;overflow-wrap:anywhere}
-.cards li>:last-child{margin-bottom:.6rem}
-.cards li.strong>*{background:none;font-weight:inherit}
-.cards li.strong>.title{font-weight:600}
-.drawing,.cards li.strong>.drawing{color-scheme:light;background:#fff;color:#1b2027}
-.drawing{padding:.25rem;margin:0}
+.cards li:only-child{grid-column:1/-1;flex-direction:row;flex-wrap:wrap}
+.cards li:only-child .drawing{flex:0 1 15rem}
+.cards li:only-child .about{flex:1 1 15rem}
+.about{padding:.5rem .7rem .6rem;min-width:0;overflow-wrap:anywhere}
+.about p{margin:0 0 .1rem}
+.about .title{font-weight:600}
+.about .line{font-size:.8125rem;line-height:1.45;color:var(--muted)}
+.drawing{color-scheme:light;background:#fff;color:#1b2027;padding:.25rem}
 figure .drawing{border:1px solid var(--line);border-radius:.5rem}
 .none{aspect-ratio:5/4;display:grid;place-items:center;font-size:.8125rem;color:#57606a}
 summary{cursor:pointer;color:var(--accent);padding:.35rem 0}
@@ -73,7 +79,8 @@ pre{margin:.5rem 0;padding:.75rem;overflow-x:auto;border:1px solid var(--line);b
 background:var(--ground);font:.8125rem/1.5 ui-monospace,SFMono-Regular,Menlo,Consolas,monospace}
 @media (max-width:30rem){header,main,footer{padding-left:.75rem;padding-right:.75rem}
 section{padding:1rem .85rem}.cards,.facts{grid-template-columns:repeat(2,minmax(0,1fr))}
-.cards{gap:.5rem}}
+.cards{gap:.5rem}.cards li:only-child .drawing{flex-basis:100%}
+.cards li:only-child .drawing svg{max-width:17rem;margin:0 auto}}
 @media print{body{background:#fff}section,figure,.cards li,tr{break-inside:avoid}nav{display:none}}
 )";
 

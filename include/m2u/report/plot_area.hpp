@@ -53,6 +53,7 @@ class PlotArea {
     lay_out();
   }
 
+  static constexpr double label_height = 15;
   // The edges of the plot, in the view box's units.
   double left = 0, right = 0, top = 0, bottom = 0;
   double x_low = 0, x_high = 1;
@@ -135,13 +136,13 @@ class PlotArea {
     left = 14 + widest;
     bool const short_names = longest < 0.3 * chart_.width;
     legend = chart_.series.size() > 1 || !short_names;
-    top = 52;
+    top = 54;
     double x = chart_.width;
     for (auto const& series : chart_.series) {
       auto const wide = legend_width(series.name);
       if (legend && x + wide > chart_.width) {
         top += 19;
-        x = 4;
+        x = 1;
       }
       x += wide;
     }
@@ -150,7 +151,7 @@ class PlotArea {
             chart_.height);
     auto const count = static_cast<double>(chart_.series.size());
     // Many or long names stand in the legend alone.
-    direct = !empty && short_names && 15 * count <= bottom - top;
+    direct = !empty && short_names && label_height * count <= bottom - top;
     right = chart_.width - (direct ? longest + 18 : 14);
     expects(right - left > 40, "the chart \"", chart_.title, "\" needs more width than ",
             chart_.width);

@@ -16,8 +16,8 @@ namespace m2u {
 /// What retrieval_metrics gives.
 struct RetrievalMetrics {
   int queries = 0;
-  int pool = 0;               ///< rows to choose from
-  double recall_at_1 = 0.0;   ///< share of the queries whose answer has a rank of at most 1
+  int pool = 0;              ///< rows to choose from
+  double recall_at_1 = 0.0;  ///< share of the queries whose answer has a rank of at most 1
   double recall_at_5 = 0.0;
   double recall_at_10 = 0.0;
   double recall_at_20 = 0.0;
@@ -27,7 +27,8 @@ struct RetrievalMetrics {
 
 namespace detail {
 
-/// Rank of `answer` among `scores`: 1 + the number of better ones + half the number of equal others.
+/// Rank of `answer` among `scores`: 1 + the number of better ones + half the number of equal
+/// others.
 inline double rank_of(std::span<double const> scores, std::size_t answer) {
   constexpr double equal = 1e-12;  // of the order of the products' rounding
   double better = 0.0;
@@ -59,11 +60,11 @@ inline RetrievalMetrics summarise_ranks(std::vector<double> ranks, int pool) {
 
 }  // namespace detail
 
-/// Ranks all targets for each query by cosine similarity; the answer to row i is row i. Call it again with
-/// the arguments exchanged for the other direction.
+/// Ranks all targets for each query by cosine similarity; the answer to row i is row i. Call it
+/// again with the arguments exchanged for the other direction.
 ///
-/// Equal scores count as their mean rank: an encoder that maps everything to one point gets the rank
-/// (pool + 1) / 2 everywhere, not 1. A row of zeros has similarity 0 to all.
+/// Equal scores count as their mean rank: an encoder that maps everything to one point gets the
+/// rank (pool + 1) / 2 everywhere, not 1. A row of zeros has similarity 0 to all.
 /// @param queries [n, d]  @param targets [m ≥ n, d]; rows from n on only make the pool larger
 /// @throws Error if the shapes do not fit, there are no rows, or one is not finite.
 inline RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
@@ -76,7 +77,8 @@ inline RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
   Host const space;
   constexpr int block = 256;
   auto const wide = detail::wide_rows(space, targets, 0, pool, true, "retrieval_metrics: target");
-  auto const scores = make_matrix<double>(space, "m2u::retrieve::scores", std::min(block, rows), pool);
+  auto const scores =
+      make_matrix<double>(space, "m2u::retrieve::scores", std::min(block, rows), pool);
   std::vector<double> ranks(static_cast<std::size_t>(rows));
   for (int first = 0; first < rows; first += block) {
     int const count = std::min(block, rows - first);
@@ -85,14 +87,13 @@ inline RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
     auto products = strided(scores);
     products.rows = count;
     gemm(space, strided(from.rows), strided(wide.rows), products, {.transpose_b = true});
-    Kokkos::parallel_for("m2u::retrieve::ranks", Kokkos::RangePolicy<Host>(space, 0, count),
-                         [&](int i) {
-                           std::span<double const> const row(
-                               scores.data() + static_cast<std::ptrdiff_t>(i) * pool,
-                               static_cast<std::size_t>(pool));
-                           auto const answer = static_cast<std::size_t>(first + i);
-                           ranks[answer] = detail::rank_of(row, answer);
-                         });
+    Kokkos::parallel_for(
+        "m2u::retrieve::ranks", Kokkos::RangePolicy<Host>(space, 0, count), [&](int i) {
+          std::span<double const> const row(scores.data() + static_cast<std::ptrdiff_t>(i) * pool,
+                                            static_cast<std::size_t>(pool));
+          auto const answer = static_cast<std::size_t>(first + i);
+          ranks[answer] = detail::rank_of(row, answer);
+        });
     space.fence("m2u::retrieve::ranks");
   }
   return detail::summarise_ranks(std::move(ranks), pool);
@@ -104,7 +105,8 @@ inline RetrievalMetrics retrieval_metrics(std::span<float const> queries,
   expects(cols > 0, "retrieval_metrics: ", cols, " columns");
   auto const matrix = [&](std::span<float const> values) {
     return host_matrix("m2u::retrieve::rows",
-                       static_cast<int>(values.size() / static_cast<std::size_t>(cols)), cols, values);
+                       static_cast<int>(values.size() / static_cast<std::size_t>(cols)), cols,
+                       values);
   };
   return retrieval_metrics(matrix(queries), matrix(targets));
 }

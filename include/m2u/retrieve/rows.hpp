@@ -12,7 +12,8 @@
 
 namespace m2u::detail {
 
-/// Rows in double: products of floats are exact in it, so scores are right to the last bit of a float.
+/// Rows in double: products of floats are exact in it, so scores are right to the last bit of a
+/// float.
 template <ExecutionSpace S>
 struct WideRows {
   Matrix<double, S> rows;
@@ -21,8 +22,8 @@ struct WideRows {
 
 /// Rows first … first + count - 1 of x. @throws Error if one holds a number that is not finite.
 template <ExecutionSpace S>
-WideRows<S> wide_rows(S const& space, Matrix<float, S> const& x, int first, int count, bool normalise,
-                      char const* what) {
+WideRows<S> wide_rows(S const& space, Matrix<float, S> const& x, int first, int count,
+                      bool normalise, char const* what) {
   WideRows<S> result{make_matrix<double>(space, "m2u::retrieve::rows", count, x.extent_int(1)), {}};
   auto const squares =
       make_vector<double>(space, "m2u::retrieve::squares", static_cast<std::size_t>(count));

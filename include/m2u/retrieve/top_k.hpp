@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -13,7 +14,8 @@
 
 namespace m2u {
 
-/// Cosine: the score is the similarity, the highest is nearest. Euclidean: the distance, the lowest is.
+/// Cosine: the score is the similarity, the highest is nearest. Euclidean: the distance, the lowest
+/// is.
 enum class Metric { cosine, euclidean };
 
 /// A row of the library.
@@ -35,6 +37,16 @@ struct Nearer {
     return a.row < b.row;
   }
 };
+
+/// Where host work beside `space` runs: on it, if it is the host's.
+template <ExecutionSpace S>
+Host host_instance([[maybe_unused]] S const& space) {
+  if constexpr (std::is_same_v<S, Host>) {
+    return space;
+  } else {
+    return Host{};
+  }
+}
 
 /// Puts scores of library rows first … into the k best so far, a heap with the worst on top.
 inline void keep_best(std::vector<Neighbour>& best, std::size_t k, Nearer nearer, int first,
@@ -74,9 +86,9 @@ inline std::vector<float> scores_of(Metric metric, double const* products, doubl
 
 }  // namespace detail
 
-/// The k nearest library rows of each query, nearest first; of equal scores the lower row comes first. All
-/// of the library if it has fewer rows. Scores are computed in double, in blocks: the memory beside the
-/// library does not grow with it.
+/// The k nearest library rows of each query, nearest first; of equal scores the lower row comes
+/// first. All of the library if it has fewer rows. Scores are computed in double, in blocks: the
+/// memory beside the library does not grow with it.
 /// @param queries [n, d]  @param library [m, d]; a row of zeros has cosine similarity 0 to all
 /// @throws Error if the shapes do not fit, k is not positive, or a row is not finite.
 template <ExecutionSpace S>
@@ -101,7 +113,7 @@ std::vector<std::vector<Neighbour>> nearest(S const& space, Matrix<float, S> con
       auto const products = make_matrix<double>(space, "m2u::retrieve::products", count, size);
       gemm(space, from.rows, to.rows, products, {.transpose_b = true});
       auto const host = to_host(space, products);
-      Host const host_space;
+      auto const host_space = detail::host_instance(space);
       Kokkos::parallel_for(
           "m2u::retrieve::keep_best", Kokkos::RangePolicy<Host>(host_space, 0, count), [&](int i) {
             auto const scores = detail::scores_of(

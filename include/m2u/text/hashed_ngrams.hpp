@@ -40,9 +40,9 @@ inline std::vector<std::string> words(std::string_view text) {
   return result;
 }
 
-/// The text's n-grams, hashed into buckets: rising columns, each with count / √(n-grams in the text) as
-/// its weight, so that the sum of the weights grows slowly with the text's length. Text without words
-/// gives an empty row. The same on every machine.
+/// The text's n-grams, hashed into buckets: rising columns, each with count / √(n-grams in the
+/// text) as its weight, so that the sum of the weights grows slowly with the text's length. Text
+/// without words gives an empty row. The same on every machine.
 /// @throws Error if buckets is not a power of two or longest is not positive.
 inline SparseRow hashed_ngrams(std::string_view text, HashedNgramOptions const& options = {}) {
   expects(options.buckets > 0 && (options.buckets & (options.buckets - 1)) == 0,

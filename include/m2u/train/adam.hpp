@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Adam (Kingma and Ba, ICLR 2015) and AdamW (Loshchilov and Hutter, ICLR 2019), as PyTorch has them.
+/// Adam (Kingma and Ba, ICLR 2015) and AdamW (Loshchilov and Hutter, ICLR 2019), as PyTorch has
+/// them.
 #pragma once
 
 #include <cmath>
@@ -18,8 +19,8 @@ struct AdamOptions {
   double beta1 = 0.9;
   double beta2 = 0.999;
   double epsilon = 1e-8;
-  double weight_decay = 0.0;           ///< Adam: added to the gradient (L2); AdamW: decoupled
-  std::vector<ParameterGroup> groups;  ///< other rates for parts of the model
+  double weight_decay = 0.0;                ///< Adam: added to the gradient (L2); AdamW: decoupled
+  std::vector<ParameterGroup> groups = {};  ///< other rates for parts of the model
 };
 
 namespace detail {
@@ -46,7 +47,8 @@ class AdamBase {
     space.fence("m2u::train::adam");
   }
 
-  /// One update from the gradients, on `space`, without waiting. No update if a gradient is not finite.
+  /// One update from the gradients, on `space`, without waiting. No update if a gradient is not
+  /// finite.
   /// @param factor multiplies every learning rate: the schedule.
   void step(S const& space, double factor = 1.0, StepOptions const& options = {}) {
     expects(std::isfinite(factor) && factor >= 0.0, state_.name, ": the learning-rate factor is ",

@@ -26,9 +26,10 @@ struct BatchOptions {
   bool drop_last = false;  ///< leave out a last batch that is not full
 };
 
-/// The samples of an epoch in order: a function of ids, seed and epoch alone, so that a resumed run goes on
-/// with the same batches.
-inline std::vector<int> epoch_order(std::span<int const> ids, BatchOptions const& options, int epoch) {
+/// The samples of an epoch in order: a function of ids, seed and epoch alone, so that a resumed run
+/// goes on with the same batches.
+inline std::vector<int> epoch_order(std::span<int const> ids, BatchOptions const& options,
+                                    int epoch) {
   std::vector<int> order(ids.begin(), ids.end());
   if (options.shuffle) {
     auto const stream = stream_of("m2u::train::epoch_order") + static_cast<std::uint64_t>(epoch);
@@ -100,8 +101,8 @@ inline std::vector<int> all_ids(int size) {
   return ids;
 }
 
-/// A source that collates in the calling thread, with nothing beside it. The data set is copied: make
-/// copies cheap, as TableDataset does.
+/// A source that collates in the calling thread, with nothing beside it. The data set is copied:
+/// make copies cheap, as TableDataset does.
 template <ExecutionSpace S, Dataset D>
 class SequentialBatches {
  public:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The state of a training run in one file, so that a killed run ends with the same bits as one that was not.
+/// The state of a training run in one file, so that a killed run ends with the same bits as one
+/// that was not.
 #pragma once
 
 #include <charconv>
@@ -21,7 +22,8 @@ namespace detail {
 
 inline constexpr char const* checkpoint_format = "m2u checkpoint 1";
 
-/// Checksum over metadata (its own entry left out), names, shapes and bytes, in the order of the names.
+/// Checksum over metadata (its own entry left out), names, shapes and bytes, in the order of the
+/// names.
 class CheckpointSum {
  public:
   void add(std::map<std::string, std::string> const& metadata) {
@@ -86,15 +88,16 @@ class CheckpointFile {
 
 }  // namespace detail
 
-/// Writes a run's state, atomically: parameters as "values.NAME", state as "state.NAME", the optimiser's
-/// buffers whole as "optimiser.NAME", the rest as metadata. Waits for the space.
+/// Writes a run's state, atomically: parameters as "values.NAME", state as "state.NAME", the
+/// optimiser's buffers whole as "optimiser.NAME", the rest as metadata. Waits for the space.
 template <ExecutionSpace S>
 void save_checkpoint(std::filesystem::path const& path, TrainingState<S> const& state) {
   auto const& layout = state.theta.layout();
   std::vector<NamedTensor> tensors;
   detail::append_tensors("values.", layout.parameters(), to_host(state.space, state.theta.values()),
                          tensors);
-  detail::append_tensors("state.", layout.state(), to_host(state.space, state.theta.state()), tensors);
+  detail::append_tensors("state.", layout.state(), to_host(state.space, state.theta.state()),
+                         tensors);
   for (auto const& [name, buffer] : state.optimiser->buffers) {
     auto values = to_host(state.space, buffer);
     auto const size = static_cast<std::int64_t>(values.size());
@@ -129,17 +132,18 @@ void load_checkpoint(std::filesystem::path const& path, TrainingState<S>& state)
   for (auto const& [key, value] : state.configuration) {
     auto const saved = file.text("must agree: " + key);
     expects(saved == value, path.string(), " is of a run with another ", key, ": \"", saved,
-            "\", but now it is \"", value, "\". Resume with the same one, or start afresh elsewhere.");
+            "\", but now it is \"", value,
+            "\". Resume with the same one, or start afresh elsewhere.");
   }
   auto const& layout = state.theta.layout();
   auto& optimiser = *state.optimiser;
-  expects(file.text("optimiser") == optimiser.name, path.string(), " is of a run with the optimiser ",
-          file.text("optimiser"), ", but now it is ", optimiser.name);
+  expects(file.text("optimiser") == optimiser.name, path.string(),
+          " is of a run with the optimiser ", file.text("optimiser"), ", but now it is ",
+          optimiser.name);
   std::set<std::string> expected;
   std::string problems;
-  auto const values =
-      detail::collect_tensors(file.tensors(), "values.", layout.parameters(),
-                              layout.parameter_size(), expected, problems);
+  auto const values = detail::collect_tensors(file.tensors(), "values.", layout.parameters(),
+                                              layout.parameter_size(), expected, problems);
   auto const model_state = detail::collect_tensors(file.tensors(), "state.", layout.state(),
                                                    layout.state_size(), expected, problems);
   std::vector<std::vector<float>> buffers;
@@ -171,8 +175,8 @@ struct CheckpointOptions {
 };
 
 /// Callback that keeps a run's state in DIR/checkpoint.safetensors, the ones before it in
-/// DIR/checkpoint.1.safetensors and so on. With FitOptions::resume the run goes on from the newest; without,
-/// a folder that holds a checkpoint is an error, so that no run is lost by mistake.
+/// DIR/checkpoint.1.safetensors and so on. With FitOptions::resume the run goes on from the newest;
+/// without, a folder that holds a checkpoint is an error, so that no run is lost by mistake.
 class Checkpoints {
  public:
   explicit Checkpoints(std::filesystem::path folder, CheckpointOptions const& options = {})
@@ -232,16 +236,11 @@ class Checkpoints {
     std::filesystem::create_directories(folder_, error);
     expects(std::filesystem::is_directory(folder_), "Checkpoints: cannot make the folder ",
             folder_.string(), ": ", error.message());
-    // What a killed run was writing.
-    for (auto const& entry : std::filesystem::directory_iterator(folder_)) {
-      if (entry.path().filename().string().starts_with("checkpoint.safetensors.tmp")) {
-        std::filesystem::remove(entry.path(), error);
-      }
-    }
+    remove_unfinished(file());
   }
 
-  // Gives the newest file a second name. It keeps the first until the new one takes it by a rename, so a
-  // kill at any moment leaves a whole checkpoint there.
+  // Gives the newest file a second name. It keeps the first until the new one takes it by a rename,
+  // so a kill at any moment leaves a whole checkpoint there.
   void rotate() const {
     if (!std::filesystem::exists(file()) || options_.keep == 1) {
       return;

@@ -17,8 +17,8 @@ struct StepOptions {
   long long number = 0;         ///< the step's number, kept if it is the one that stops training
 };
 
-/// Measures gradients without making the host wait. Once a norm (or the given loss) was not finite, the
-/// guard stays stopped and the optimisers leave the parameters as they are.
+/// Measures gradients without making the host wait. Once a norm (or the given loss) was not finite,
+/// the guard stays stopped and the optimisers leave the parameters as they are.
 template <ExecutionSpace S>
 class GradientGuard {
  public:
@@ -28,9 +28,12 @@ class GradientGuard {
     reset(space);
   }
 
-  /// Launches the measurement of a flat gradient buffer. The norm is the same for any number of threads.
-  void measure(S const& space, Vector<float, S> const& gradients, StepOptions const& options) const {
-    expects(partial_.extent(0) == parts(gradients.extent(0)), "GradientGuard: made for another model");
+  /// Launches the measurement of a flat gradient buffer. The norm is the same for any number of
+  /// threads.
+  void measure(S const& space, Vector<float, S> const& gradients,
+               StepOptions const& options) const {
+    expects(partial_.extent(0) == parts(gradients.extent(0)),
+            "GradientGuard: made for another model");
     expects(options.clip_norm >= 0.0, "clip_norm must not be negative, but is ", options.clip_norm);
     kernels::sum_of_squares(space, gradients, partial_);
     kernels::update_guard(space, partial_, options.loss, options.clip_norm, options.number, state_);
@@ -56,8 +59,9 @@ class GradientGuard {
   Vector<StepGuard, S> state_;
 };
 
-/// Scales the gradients so that their Euclidean norm is at most `norm`, as PyTorch's clip_grad_norm_.
-/// For loops without an optimiser of this library: those clip by themselves (StepOptions).
+/// Scales the gradients so that their Euclidean norm is at most `norm`, as PyTorch's
+/// clip_grad_norm_. For loops without an optimiser of this library: those clip by themselves
+/// (StepOptions).
 template <ExecutionSpace S>
 void clip_gradients(S const& space, Parameters<S> const& theta, double norm) {
   GradientGuard<S> const guard(space, theta.gradients().extent(0));

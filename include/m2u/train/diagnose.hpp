@@ -45,12 +45,15 @@ std::string diagnose(Tape<S>& tape, Model const& model, MultiBatch<S> const& bat
   if (losses.total.differentiable()) {
     tape.backward(losses.total);
   }
-  auto const parameter = first_non_finite_parameter(tape.space(), theta.layout(), theta.gradients());
-  auto const of_parameter =
-      parameter.empty() ? std::string() : " The gradient of the parameter \"" + parameter + "\" is not.";
+  auto const parameter =
+      first_non_finite_parameter(tape.space(), theta.layout(), theta.gradients());
+  auto const of_parameter = parameter.empty()
+                                ? std::string()
+                                : " The gradient of the parameter \"" + parameter + "\" is not.";
   if (auto const op = tape.first_non_finite_gradient(); !op.empty()) {
     return "All values are finite; going back from the loss, the first op whose output has such a "
-           "gradient is \"" + op + "\"." + of_parameter;
+           "gradient is \"" +
+           op + "\"." + of_parameter;
   }
   return parameter.empty() ? "Run again, the batch gave finite numbers."
                            : "All values are finite." + of_parameter;

@@ -2,8 +2,8 @@
 /// @file
 /// What callbacks of a training run are told.
 ///
-/// A callback is any struct with some of these members; the trainer calls those that are there, callback by
-/// callback in the order they were given:
+/// A callback is any struct with some of these members; the trainer calls those that are there,
+/// callback by callback in the order they were given:
 ///   on_start(StartInfo const&)            before the first batch
 ///   on_gradients(GradientInfo<S> const&)  between the backward pass and the update (all-reduce)
 ///   on_batch(BatchInfo const&)            after a batch; on a device the host does not wait for it
@@ -31,10 +31,10 @@ namespace m2u {
 struct TermInfo {
   std::string name;
   double mean = std::numeric_limits<double>::quiet_NaN();  ///< over the batches that had it
-  double weight = 1.0;     ///< its factor in the total
-  int batches = 0;         ///< batches that had it
-  int skipped = 0;         ///< batches with too few rows for it
-  std::int64_t rows = 0;   ///< rows that took part
+  double weight = 1.0;                                     ///< its factor in the total
+  int batches = 0;                                         ///< batches that had it
+  int skipped = 0;                                         ///< batches with too few rows for it
+  std::int64_t rows = 0;                                   ///< rows that took part
 };
 
 struct StartInfo {
@@ -61,25 +61,25 @@ struct BatchInfo {
   std::uint64_t step = 0;    ///< steps of the whole run so far
   std::int64_t samples = 0;  ///< of this epoch so far
   double seconds = 0.0;      ///< of this epoch so far
-  double loss = 0.0;         ///< mean of this epoch when the host last looked (FitOptions::check_every)
+  double loss = 0.0;  ///< mean of this epoch when the host last looked (FitOptions::check_every)
   double learning_rate_factor = 1.0;
 };
 
 struct EpochInfo {
   int epoch = 0;  ///< from 1
   int epochs = 0;
-  std::uint64_t step = 0;     ///< steps of the whole run so far
-  double loss = 0.0;          ///< mean over the epoch's batches
-  std::vector<TermInfo> terms;
+  std::uint64_t step = 0;  ///< steps of the whole run so far
+  double loss = 0.0;       ///< mean over the epoch's batches
+  std::vector<TermInfo> terms = {};
   int batches = 0;
-  int skipped_batches = 0;    ///< batches without any term: no update
+  int skipped_batches = 0;  ///< batches without any term: no update
   std::int64_t samples = 0;
-  double seconds = 0.0;       ///< of training, callbacks left out
+  double seconds = 0.0;  ///< of training, callbacks left out
   double samples_per_second = 0.0;
   double learning_rate_factor = 1.0;  ///< of the last batch
   double gradient_norm = 0.0;         ///< of the last batch, before clipping
-  /// Whatever a callback wants later ones to know and the log to hold, for example measures on held-out
-  /// samples.
+  /// Whatever a callback wants later ones to know and the log to hold, for example measures on
+  /// held-out samples.
   nlohmann::json extra = nlohmann::json::object();
   bool stop = false;  ///< set it to end the run after this epoch
 };
@@ -97,9 +97,9 @@ struct TrainingState {
   S space;
   Parameters<S> theta;
   OptimiserState<S>* optimiser = nullptr;
-  int epoch = 0;            ///< completed epochs
-  std::uint64_t step = 0;   ///< completed steps
-  int epochs = 0;           ///< asked for
+  int epoch = 0;           ///< completed epochs
+  std::uint64_t step = 0;  ///< completed steps
+  int epochs = 0;          ///< asked for
   /// What must be the same for the run to go on: seed, batches, the user's configuration.
   std::map<std::string, std::string> configuration;
 };

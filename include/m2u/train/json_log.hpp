@@ -42,8 +42,8 @@ inline nlohmann::json to_json(EpochInfo const& info) {
   return line;
 }
 
-/// Callback that logs every epoch to a file. A new run starts the file anew; a resumed run drops the lines of
-/// epochs that it runs again. Give it after callbacks that fill EpochInfo::extra.
+/// Callback that logs every epoch to a file. A new run starts the file anew; a resumed run drops
+/// the lines of epochs that it runs again. Give it after callbacks that fill EpochInfo::extra.
 class JsonLog {
  public:
   explicit JsonLog(std::filesystem::path path) : path_(std::move(path)) {}
@@ -54,6 +54,7 @@ class JsonLog {
       std::error_code ignored;  // opening says what is wrong
       std::filesystem::create_directories(path_.parent_path(), ignored);
     }
+    remove_unfinished(path_);
     write_file(path_, info.resumed ? lines_before(info.first_epoch) : std::string());
     out_.open(path_, std::ios::app);
     expects(out_.is_open(), "JsonLog: cannot write ", path_.string());
@@ -77,7 +78,8 @@ class JsonLog {
       auto const json = nlohmann::json::parse(line, nullptr, false);
       bool const valid =
           json.is_object() && json.contains("epoch") && json["epoch"].is_number_integer();
-      expects(valid || !whole, path_.string(), ", line ", number, " is not a line of a training log");
+      expects(valid || !whole, path_.string(), ", line ", number,
+              " is not a line of a training log");
       if (valid && whole && json["epoch"] < epoch) {
         kept += line + '\n';
       }

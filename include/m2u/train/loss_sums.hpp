@@ -88,8 +88,8 @@ class LossSums {
     if (found != terms_.end()) {
       return static_cast<int>(found - terms_.begin());
     }
-    expects(terms_.size() < static_cast<std::size_t>(capacity), "Trainer: a model may have at most ",
-            capacity, " loss terms");
+    expects(terms_.size() < static_cast<std::size_t>(capacity),
+            "Trainer: a model may have at most ", capacity, " loss terms");
     terms_.emplace_back().name = name;
     return static_cast<int>(terms_.size()) - 1;
   }

@@ -17,10 +17,11 @@ namespace m2u {
 
 /// Area under the receiver operating characteristic: the chance that a positive scores above a
 /// negative, equal scores counting one half. Empty if there are not both classes.
-/// @param labels 0 or 1. @throws Error if sizes differ, a label is another number or a score not finite.
+/// @param labels 0 or 1. @throws Error if sizes differ, a label is another number or a score not
+/// finite.
 inline std::optional<double> roc_auc(std::span<float const> scores, std::span<int const> labels) {
-  expects(scores.size() == labels.size(), "roc_auc: ", scores.size(), " scores, but ", labels.size(),
-          " labels");
+  expects(scores.size() == labels.size(), "roc_auc: ", scores.size(), " scores, but ",
+          labels.size(), " labels");
   double positives = 0.0;
   for (std::size_t i = 0; i < scores.size(); ++i) {
     expects(std::isfinite(scores[i]), "roc_auc: score ", i, " is not finite");
@@ -54,9 +55,9 @@ inline std::optional<double> roc_auc(std::span<float const> scores, std::span<in
 
 /// ROC-AUC over several tasks with missing labels, as MoleculeNet is measured.
 struct TaskAuc {
-  double mean = 0.0;                        ///< over the tasks that have both classes; 0 if none has
-  int tasks = 0;                            ///< how many those are
-  int skipped = 0;                          ///< tasks with one class or no labels
+  double mean = 0.0;  ///< over the tasks that have both classes; 0 if none has
+  int tasks = 0;      ///< how many those are
+  int skipped = 0;    ///< tasks with one class or no labels
   std::vector<std::optional<double>> each;  ///< per task
 };
 
@@ -65,8 +66,8 @@ struct TaskAuc {
 inline TaskAuc mean_roc_auc(std::span<float const> scores, std::span<int const> labels, int tasks) {
   expects(tasks > 0 && scores.size() == labels.size() &&
               scores.size() % static_cast<std::size_t>(tasks) == 0,
-          "mean_roc_auc: ", scores.size(), " scores and ", labels.size(), " labels are not rows of ",
-          tasks, " tasks");
+          "mean_roc_auc: ", scores.size(), " scores and ", labels.size(),
+          " labels are not rows of ", tasks, " tasks");
   auto const columns = static_cast<std::size_t>(tasks);
   TaskAuc result;
   for (std::size_t task = 0; task < columns; ++task) {
@@ -86,10 +87,12 @@ inline TaskAuc mean_roc_auc(std::span<float const> scores, std::span<int const> 
   return result;
 }
 
-/// Root of the mean squared difference. @throws Error if sizes differ or there is nothing to compare.
+/// Root of the mean squared difference. @throws Error if sizes differ or there is nothing to
+/// compare.
 inline double rmse(std::span<float const> predictions, std::span<float const> truth) {
   expects(predictions.size() == truth.size() && !truth.empty(), "rmse: ", predictions.size(),
-          " predictions, but ", truth.size(), " true values; both need the same number, at least 1");
+          " predictions, but ", truth.size(),
+          " true values; both need the same number, at least 1");
   double squares = 0.0;
   for (std::size_t i = 0; i < truth.size(); ++i) {
     double const difference = static_cast<double>(predictions[i]) - static_cast<double>(truth[i]);

@@ -17,8 +17,8 @@ namespace m2u {
 /// What a checkpoint must hold to go on as if nothing had happened.
 template <ExecutionSpace S>
 struct OptimiserState {
-  std::string name;         ///< the method, for messages
-  std::int64_t steps = 0;   ///< updates so far
+  std::string name;                                               ///< the method, for messages
+  std::int64_t steps = 0;                                         ///< updates so far
   std::vector<std::pair<std::string, Vector<float, S>>> buffers;  ///< flat, as the parameters
 };
 

@@ -21,9 +21,9 @@ namespace m2u {
 
 /// The parameters below a scope, with a learning rate of their own.
 struct ParameterGroup {
-  std::string scope;                   ///< "hub" or "hub.": every name below it; or a whole name
+  std::string scope;  ///< "hub" or "hub.": every name below it; or a whole name
   double learning_rate = 1e-3;
-  std::optional<double> weight_decay;  ///< as the optimiser's if unset
+  std::optional<double> weight_decay = {};  ///< as the optimiser's if unset
 };
 
 /// Per block of 64 parameters the group, per group its rates, in the memory of S.
@@ -71,7 +71,8 @@ inline int group_of(std::string const& name, std::vector<ParameterGroup> const& 
 }  // namespace detail
 
 /// Assigns every parameter to the group with the longest scope that holds it.
-/// @throws Error if a scope holds no parameter or is given twice, or a rate is negative or not finite.
+/// @throws Error if a scope holds no parameter or is given twice, or a rate is negative or not
+/// finite.
 template <ExecutionSpace S>
 GroupTable<S> make_group_table(S const& space, ParameterLayout const& layout, GroupRates base,
                                std::vector<ParameterGroup> const& groups) {
@@ -85,10 +86,11 @@ GroupTable<S> make_group_table(S const& space, ParameterLayout const& layout, Gr
   std::vector<GroupRates> rates{base};
   for (auto const& group : groups) {
     auto const& entries = layout.parameters();
-    expects(std::any_of(entries.begin(), entries.end(),
-                        [&](auto const& entry) { return detail::in_scope(entry.name, group.scope); }),
-            "optimiser: the parameter group \"", group.scope,
-            "\" holds no parameter; the scopes are ", detail::top_scopes(entries));
+    expects(
+        std::any_of(entries.begin(), entries.end(),
+                    [&](auto const& entry) { return detail::in_scope(entry.name, group.scope); }),
+        "optimiser: the parameter group \"", group.scope, "\" holds no parameter; the scopes are ",
+        detail::top_scopes(entries));
     expects(std::count_if(groups.begin(), groups.end(),
                           [&](auto const& other) { return other.scope == group.scope; }) == 1,
             "optimiser: the parameter group \"", group.scope, "\" is given twice");
@@ -99,8 +101,7 @@ GroupTable<S> make_group_table(S const& space, ParameterLayout const& layout, Gr
   std::vector<int> table(layout.parameter_size() / ParameterLayout::alignment, 0);
   for (auto const& entry : layout.parameters()) {
     auto const first = entry.slice.offset / ParameterLayout::alignment;
-    auto const last =
-        (entry.slice.offset + entry.slice.size() - 1) / ParameterLayout::alignment;
+    auto const last = (entry.slice.offset + entry.slice.size() - 1) / ParameterLayout::alignment;
     for (auto block = first; block <= last; ++block) {
       table[block] = detail::group_of(entry.name, groups) + 1;
     }

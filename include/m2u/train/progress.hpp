@@ -21,18 +21,18 @@ namespace m2u {
 struct ProgressOptions {
   std::string unit = "samples";  ///< what the rate counts
   std::ostream* out = &std::cerr;
-  std::optional<bool> terminal;  ///< whether `out` is one; else asked of standard error
-  double interval = 0.0;         ///< seconds between writes; 0: 0.1 on a terminal, 3 elsewhere
+  std::optional<bool> terminal = {};  ///< whether `out` is one; else asked of standard error
+  double interval = 0.0;              ///< seconds between writes; 0: 0.1 on a terminal, 3 elsewhere
 };
 
-/// Callback that draws one line with a bar on a terminal, and elsewhere writes a line per epoch, at most one
-/// every few seconds besides the first and the last.
+/// Callback that draws one line with a bar on a terminal, and elsewhere writes a line per epoch, at
+/// most one every few seconds besides the first and the last.
 class ProgressBar {
  public:
   explicit ProgressBar(ProgressOptions options = {})
       : options_(std::move(options)),
-        terminal_(options_.terminal.value_or(options_.out == &std::cerr &&
-                                             ::isatty(STDERR_FILENO) == 1)),
+        terminal_(
+            options_.terminal.value_or(options_.out == &std::cerr && ::isatty(STDERR_FILENO) == 1)),
         interval_(options_.interval > 0.0 ? options_.interval : (terminal_ ? 0.1 : 3.0)) {}
 
   void on_start(StartInfo const& info) {
@@ -51,8 +51,9 @@ class ProgressBar {
     int const full = std::clamp(static_cast<int>(done * width), 0, width);
     std::string bar(static_cast<std::size_t>(full), '=');
     bar.resize(width, ' ');
-    draw("epoch " + of(info.epoch, info.epochs) + " [" + bar + "] loss " + number("%.4f", info.loss) +
-         ", " + rate(static_cast<double>(info.samples) / std::max(info.seconds, 1e-9)) + ", " +
+    draw("epoch " + of(info.epoch, info.epochs) + " [" + bar + "] loss " +
+         number("%.4f", info.loss) + ", " +
+         rate(static_cast<double>(info.samples) / std::max(info.seconds, 1e-9)) + ", " +
          left(info.epoch - first_epoch_ + done, info.epochs - first_epoch_ + 1));
   }
 
@@ -63,9 +64,8 @@ class ProgressBar {
     bool const always = info.epoch == first_epoch_ || info.epoch == info.epochs || info.stop;
     if (terminal_) {
       draw(line);
-    } else if (always || due()) {
+    } else if (due() || always) {
       *options_.out << line << '\n' << std::flush;
-      last_ = Clock::now();
     }
   }
 
@@ -73,8 +73,8 @@ class ProgressBar {
     if (terminal_ && drawn_) {
       *options_.out << '\n';
     }
-    *options_.out << (info.completed ? "trained " : "stopped after ") << info.epochs << " epochs in "
-                  << duration(info.seconds) << '\n'
+    *options_.out << (info.completed ? "trained " : "stopped after ") << info.epochs
+                  << " epochs in " << duration(info.seconds) << '\n'
                   << std::flush;
   }
 

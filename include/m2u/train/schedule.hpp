@@ -3,8 +3,8 @@
 /// Learning-rate schedules: what multiplies the learning rates, as a function of the epoch.
 #pragma once
 
-#include <concepts>
 #include <cmath>
+#include <concepts>
 #include <functional>
 #include <numbers>
 #include <type_traits>
@@ -15,7 +15,8 @@
 namespace m2u {
 
 /// A function of the epochs done so far, fractions included (2.5: in the middle of the third), that
-/// gives the factor of the learning rates. The structs below are such functions; a lambda is one too.
+/// gives the factor of the learning rates. The structs below are such functions; a lambda is one
+/// too.
 using TrainSchedule = std::function<double(double epoch)>;
 
 /// What converts to a TrainSchedule.

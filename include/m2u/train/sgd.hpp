@@ -15,12 +15,12 @@ namespace m2u {
 struct SgdOptions {
   double learning_rate = 1e-2;
   double momentum = 0.0;
-  double weight_decay = 0.0;           ///< added to the gradient (L2)
-  std::vector<ParameterGroup> groups;  ///< other rates for parts of the model
+  double weight_decay = 0.0;                ///< added to the gradient (L2)
+  std::vector<ParameterGroup> groups = {};  ///< other rates for parts of the model
 };
 
-/// velocity = momentum · velocity + gradient; weight -= learning rate · velocity. Shares the parameters'
-/// memory.
+/// velocity = momentum · velocity + gradient; weight -= learning rate · velocity. Shares the
+/// parameters' memory.
 template <ExecutionSpace S>
 class Sgd {
  public:
@@ -31,15 +31,15 @@ class Sgd {
         table_(make_group_table(space, theta.layout(),
                                 {options_.learning_rate, options_.weight_decay}, options_.groups)),
         guard_(space, theta.values().extent(0)),
-        velocity_(
-            detail::zero_buffer(space, "m2u::train::velocity", theta.values().extent(0))),
+        velocity_(detail::zero_buffer(space, "m2u::train::velocity", theta.values().extent(0))),
         state_{"sgd", 0, {{"velocity", velocity_}}} {
     expects(options_.momentum >= 0.0 && options_.momentum < 1.0, "sgd: the momentum ",
             options_.momentum, " must be in [0, 1)");
     space.fence("m2u::train::sgd");
   }
 
-  /// One update from the gradients, on `space`, without waiting. No update if a gradient is not finite.
+  /// One update from the gradients, on `space`, without waiting. No update if a gradient is not
+  /// finite.
   /// @param factor multiplies every learning rate: the schedule.
   void step(S const& space, double factor = 1.0, StepOptions const& options = {}) {
     expects(std::isfinite(factor) && factor >= 0.0, "sgd: the learning-rate factor is ", factor,
@@ -47,7 +47,8 @@ class Sgd {
     guard_.measure(space, theta_.gradients(), options);
     ++state_.steps;
     kernels::sgd_update(space, static_cast<float>(options_.momentum), factor, guard_.state(),
-                        table_.groups, table_.rates, theta_.gradients(), velocity_, theta_.values());
+                        table_.groups, table_.rates, theta_.gradients(), velocity_,
+                        theta_.values());
   }
 
   SgdOptions const& options() const { return options_; }

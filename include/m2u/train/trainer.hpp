@@ -12,6 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include <Kokkos_Profiling_ScopedRegion.hpp>
+
 #include "m2u/train/batch_source.hpp"
 #include "m2u/train/diagnose.hpp"
 #include "m2u/train/info.hpp"
@@ -23,24 +25,25 @@
 namespace m2u {
 
 struct FitOptions {
-  int epochs = 1;                      ///< in total, those before a resume included
+  int epochs = 1;  ///< in total, those before a resume included
   TrainSchedule schedule = Constant{};
-  double clip_norm = 0.0;              ///< the largest norm of all gradients; 0 for no limit
-  Seed seed{};                         ///< of dropout; the order of the samples is the source's
-  bool resume = false;                 ///< go on from the callbacks' checkpoint, if there is one
-  std::string configuration;           ///< anything that must be the same for a resume
-  int check_every = 0;                 ///< steps between looks at the loss; 0: 1 on hosts, 32 elsewhere
+  double clip_norm = 0.0;          ///< the largest norm of all gradients; 0 for no limit
+  Seed seed{};                     ///< of dropout; the order of the samples is the source's
+  bool resume = false;             ///< go on from the callbacks' checkpoint, if there is one
+  std::string configuration = {};  ///< anything that must be the same for a resume
+  int check_every = 0;             ///< steps between looks at the loss; 0: 1 on hosts, 32 elsewhere
 };
 
 struct FitResult {
-  int epochs = 0;                  ///< completed, those before a resume included
+  int epochs = 0;  ///< completed, those before a resume included
   std::uint64_t steps = 0;
   double seconds = 0.0;            ///< of this call
   std::vector<EpochInfo> history;  ///< of the epochs of this call
 };
 
-/// Trains a model. The parameters and the optimiser are shared with the caller; the model and the callbacks
-/// are copied (std::ref keeps a callback the caller's). See info.hpp for what a callback is.
+/// Trains a model. The parameters and the optimiser are shared with the caller; the model and the
+/// callbacks are copied (std::ref keeps a callback the caller's). See info.hpp for what a callback
+/// is.
 template <class Model, ExecutionSpace S, class O, class... Callbacks>
 class Trainer {
   static_assert(TrainableModel<Model, S>,
@@ -61,8 +64,8 @@ class Trainer {
   }
 
   /// Trains on `space`.
-  /// @throws Error if an option is wrong, a checkpoint does not fit, or a loss or gradient is not finite;
-  /// the last names epoch, batch, samples and the op where it began.
+  /// @throws Error if an option is wrong, a checkpoint does not fit, or a loss or gradient is not
+  /// finite; the last names epoch, batch, samples and the op where it began.
   template <class Source>
   FitResult fit(S const& space, Source&& source, FitOptions const& options = {}) {
     static_assert(BatchSource<std::remove_cvref_t<Source>, S>,
@@ -94,7 +97,12 @@ class Trainer {
         : options(fit_options),
           batches(batches_per_epoch),
           samples(samples_per_epoch),
-          state{space, trainer.theta_, &trainer.optimiser_->state(), 0, 0, fit_options.epochs,
+          state{space,
+                trainer.theta_,
+                &trainer.optimiser_->state(),
+                0,
+                0,
+                fit_options.epochs,
                 {{"seed", std::to_string(fit_options.seed.value)},
                  {"batches per epoch", std::to_string(batches_per_epoch)},
                  {"samples per epoch", std::to_string(samples_per_epoch)},
@@ -243,7 +251,8 @@ class Trainer {
                                  .number = static_cast<long long>(run.state.step)});
   }
 
-  // Throws if a step of this epoch had a loss or gradient that is not finite. Returns the last norm.
+  // Throws if a step of this epoch had a loss or gradient that is not finite. Returns the last
+  // norm.
   template <class Source>
   double check(Run& run, Source& source, std::uint64_t first_step) {
     auto const guard = optimiser_->guard().read(run.state.space);
@@ -260,8 +269,8 @@ class Trainer {
         kept = callback.last_good();
       }
     });
-    fail("training stopped: the loss or gradient of epoch ", run.state.epoch + 1, ", batch ", index + 1,
-         " is not finite. ",
+    fail("training stopped: the loss or gradient of epoch ", run.state.epoch + 1, ", batch ",
+         index + 1, " is not finite. ",
          batch ? detail::diagnose(run.tape, model_, *batch, step) : std::string("It is gone."),
          " The parameters were not changed by it or since. ", kept, " Samples of the batch: ",
          batch ? detail::list_ids(batch->ids()) : std::string("unknown"));

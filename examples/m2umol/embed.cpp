@@ -1,0 +1,287 @@
+// SPDX-License-Identifier: Apache-2.0
+// m2umol embed: molecules of a file into vectors, one row per input record.
+#include <cmath>
+#include <cstdio>
+#include <iostream>
+#include <limits>
+#include <memory>
+#include <optional>
+
+#include "m2u/chem/read.hpp"
+#include "m2u/data/npy.hpp"
+#include "m2u/parameters/safetensors.hpp"
+
+#include "m2umol/program.hpp"
+
+namespace m2umol {
+
+namespace fs = std::filesystem;
+
+m2u::PrepareOptions graph_only(Configuration const& configuration, int threads) {
+  m2u::PrepareOptions options;
+  options.features.encoding_steps = configuration.encoding_steps;
+  options.compute_conformers = false;
+  options.threads = threads;
+  return options;
+}
+
+m2u::Table table_of_molecule(std::string const& smiles, Configuration const& configuration) {
+  m2u::MoleculeRecord record;
+  record.line = 1;
+  record.id = "query";
+  record.smiles = smiles;
+  auto const prepared =
+      m2u::prepare_molecules(std::span(&record, 1), graph_only(configuration, 1));
+  m2u::expects(prepared.table.size() == 1, "the molecule \"", smiles, "\" can't be used: ",
+               prepared.rejects.empty() ? std::string("unknown reason") : prepared.rejects.list()[0].reason);
+  return prepared.table;
+}
+
+namespace {
+
+constexpr std::size_t chunk_size = 4096;  // molecules in memory at once
+
+struct EmbedArguments {
+  std::string model;
+  std::string in;
+  std::string out;
+  std::string rejects;
+  bool generated = false;
+  m2u::MoleculeReaderOptions columns;
+};
+
+/// One kind of vector: "2d" or a generated modality.
+struct Part {
+  std::string name;
+  int width = 0;
+};
+
+/// Where rows go: three formats behind one interface.
+class Output {
+ public:
+  virtual ~Output() = default;
+  /// A record's vectors, all parts on one row; NaN for a record that could not be used.
+  virtual void add(m2u::MoleculeRecord const& record, std::span<float const> row) = 0;
+  virtual void commit() = 0;
+};
+
+class NpyOutput : public Output {
+ public:
+  NpyOutput(fs::path const& path, int rows, int cols) : writer_(path, rows, cols) {}
+  void add(m2u::MoleculeRecord const& /*record*/, std::span<float const> row) override { writer_.add(row); }
+  void commit() override { writer_.commit(); }
+
+ private:
+  m2u::NpyWriter writer_;
+};
+
+class CsvOutput : public Output {
+ public:
+  CsvOutput(fs::path const& path, std::vector<Part> const& parts) : file_(path) {
+    std::string header = "line,id";
+    for (auto const& part : parts) {
+      for (int j = 0; j < part.width; ++j) {
+        header += "," + part.name + "_" + std::to_string(j);
+      }
+    }
+    file_.write(header + "\n");
+  }
+  void add(m2u::MoleculeRecord const& record, std::span<float const> row) override {
+    std::string line = std::to_string(record.line) + "," + quoted(record.id);
+    char number[32];
+    for (float const value : row) {
+      std::snprintf(number, sizeof number, std::isnan(value) ? ",nan" : ",%.9g",
+                    static_cast<double>(value));
+      line += number;
+    }
+    file_.write(line + "\n");
+  }
+  void commit() override { file_.commit(); }
+
+ private:
+  static std::string quoted(std::string const& text) {
+    if (text.find_first_of(",\"\r\n") == std::string::npos) {
+      return text;
+    }
+    std::string result = "\"";
+    for (char const c : text) {
+      result += c == '"' ? std::string("\"\"") : std::string(1, c);
+    }
+    return result + "\"";
+  }
+  m2u::AtomicFile file_;
+};
+
+class SafetensorsOutput : public Output {
+ public:
+  SafetensorsOutput(fs::path path, std::vector<Part> const& parts) : path_(std::move(path)), parts_(parts) {
+    for (auto const& part : parts) {
+      tensors_.push_back({part.name, {0, part.width}, {}});
+    }
+  }
+  void add(m2u::MoleculeRecord const& /*record*/, std::span<float const> row) override {
+    std::size_t first = 0;
+    for (auto& tensor : tensors_) {
+      auto const values = row.subspan(first, static_cast<std::size_t>(tensor.shape[1]));
+      tensor.values.insert(tensor.values.end(), values.begin(), values.end());
+      ++tensor.shape[0];
+      first += values.size();
+    }
+  }
+  void commit() override { m2u::write_safetensors(path_, tensors_, {{"format", "m2umol embeddings"}}); }
+
+ private:
+  fs::path path_;
+  std::vector<Part> parts_;
+  std::vector<m2u::NamedTensor> tensors_;
+};
+
+std::unique_ptr<Output> make_output(fs::path const& path, int rows, std::vector<Part> const& parts) {
+  int width = 0;
+  for (auto const& part : parts) {
+    width += part.width;
+  }
+  if (path.extension() == ".npy") {
+    return std::make_unique<NpyOutput>(path, rows, width);
+  }
+  if (path.extension() == ".csv") {
+    return std::make_unique<CsvOutput>(path, parts);
+  }
+  return std::make_unique<SafetensorsOutput>(path, parts);
+}
+
+/// Records of a chunk, some of which the reader could not use.
+struct Chunk {
+  std::vector<m2u::MoleculeRecord> records;
+  std::vector<bool> readable;
+};
+
+/// Embeds a chunk and appends a row for each of its records.
+void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> const& parts, int threads,
+                 m2u::Rejects& rejects, Output& output) {
+  // Records are known by their place: ids of the file may repeat.
+  std::vector<m2u::MoleculeRecord> usable;
+  for (std::size_t i = 0; i < chunk.records.size(); ++i) {
+    if (chunk.readable[i]) {
+      usable.push_back(chunk.records[i]);
+      usable.back().id = std::to_string(i);
+      usable.back().description.clear();
+      usable.back().targets.clear();
+      usable.back().categories.clear();
+    }
+  }
+  auto const prepared = m2u::prepare_molecules(usable, graph_only(engine.configuration(), threads));
+  for (auto const& reject : prepared.rejects.list()) {
+    rejects.add(reject);
+  }
+  std::vector<int> rows(static_cast<std::size_t>(prepared.table.size()));
+  std::vector<int> row_of(chunk.records.size(), -1);
+  for (std::size_t row = 0; row < rows.size(); ++row) {
+    rows[row] = static_cast<int>(row);
+    row_of[std::stoul(std::string(prepared.table.text("id", static_cast<int>(row))))] = static_cast<int>(row);
+  }
+  m2u::Embeddings vectors;
+  if (!rows.empty()) {
+    vectors = engine.embed(prepared.table, rows, {.generated = parts.size() > 1, .real = false}, threads);
+  }
+  std::vector<float> line;
+  for (std::size_t i = 0; i < chunk.records.size(); ++i) {
+    line.clear();
+    for (auto const& part : parts) {
+      auto const width = static_cast<std::ptrdiff_t>(part.width);
+      if (row_of[i] < 0) {
+        line.insert(line.end(), static_cast<std::size_t>(width), std::numeric_limits<float>::quiet_NaN());
+        continue;
+      }
+      auto const& values = part.name == "2d" ? vectors.hub.values : vectors.modality(part.name).generated.values;
+      auto const begin = values.begin() + row_of[i] * width;
+      line.insert(line.end(), begin, begin + width);
+    }
+    output.add(chunk.records[i], line);
+  }
+}
+
+void run_embed(EmbedArguments const& arguments, Common const& common) {
+  fs::path const out = arguments.out;
+  auto const end = out.extension();
+  m2u::expects(end == ".npy" || end == ".csv" || end == ".safetensors", "--out ", out.string(),
+               ": the ending must be .npy, .csv or .safetensors");
+  auto const engine = Engine::load(arguments.model);
+  std::vector<Part> parts{{"2d", engine.configuration().width}};
+  if (arguments.generated) {
+    for (auto const* const name : {"3d", "text", "bio"}) {
+      parts.push_back({name, engine.configuration().width});
+    }
+  }
+  int total = 0;
+  {
+    // The number of rows stands first in .npy, and shows how far it is.
+    m2u::MoleculeReader reader(arguments.in, arguments.columns);
+    m2u::MoleculeRecord record;
+    for (std::string problem; reader.next(record, problem);) {
+      ++total;
+    }
+  }
+  m2u::expects(total > 0, arguments.in, " holds no molecule");
+  auto const output = make_output(out, total, parts);
+  m2u::MoleculeReader reader(arguments.in, arguments.columns);
+  m2u::Rejects rejects;
+  Chunk chunk;
+  PrepareBar bar;
+  std::size_t done = 0;
+  auto const flush = [&] {
+    embed_chunk(engine, chunk, parts, common.threads, rejects, *output);
+    done += chunk.records.size();
+    bar({done, static_cast<std::size_t>(total), rejects.size()});
+    chunk = {};
+  };
+  m2u::MoleculeRecord record;
+  for (std::string problem; reader.next(record, problem);) {
+    if (!problem.empty()) {
+      rejects.add(record.line, m2u::input_of(record), problem);
+    }
+    chunk.readable.push_back(problem.empty());
+    chunk.records.push_back(std::move(record));
+    if (chunk.records.size() == chunk_size) {
+      flush();
+    }
+  }
+  if (!chunk.records.empty()) {
+    flush();
+  }
+  bar.done();
+  output->commit();
+  std::cout << "wrote " << total << " rows to " << out.string() << '\n';
+  fs::path const reject_file =
+      arguments.rejects.empty() ? fs::path(out.string() + ".rejects.tsv") : fs::path(arguments.rejects);
+  if (!rejects.empty()) {
+    rejects.write(reject_file);
+    std::cerr << "m2umol: warning: " << rejects.size() << " of " << total
+              << " records could not be used; their rows are NaN, see " << reject_file.string() << '\n';
+  } else {
+    fs::remove(reject_file);  // of an earlier run
+  }
+}
+
+}  // namespace
+
+void add_embed(CLI::App& program, Common& common, Body& body) {
+  auto* const command = program.add_subcommand(
+      "embed", "Turn the molecules of a file into vectors: one row per record, in order");
+  auto const arguments = std::make_shared<EmbedArguments>();
+  auto& a = *arguments;
+  command->add_option("--model", a.model, "model.safetensors of a run")->required();
+  command->add_option("--in", a.in, "Molecules: .smi, .csv, .tsv or .sdf, also gzipped")->required();
+  command->add_option("--out", a.out, "Vectors: .npy, .csv or .safetensors")->required();
+  command->add_flag("--generated", a.generated,
+                    "Also the generated 3D, text and bio vectors (in .npy and .csv as further columns)");
+  command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")->capture_default_str();
+  command->add_option("--id", a.columns.id, "Name of the id column")->capture_default_str();
+  command->add_option("--rejects", a.rejects, "Where unusable records are listed (default: OUT.rejects.tsv)");
+  add_common(*command, common);
+  command->callback([arguments, &common, &body] {
+    body = [arguments, &common] { run_embed(*arguments, common); };
+  });
+}
+
+}  // namespace m2umol

@@ -1,0 +1,167 @@
+// SPDX-License-Identifier: Apache-2.0
+// m2umol prepare: a table of molecules into shards that training reads.
+#include <unistd.h>
+
+#include <cstdio>
+#include <iostream>
+#include <memory>
+#include <sstream>
+
+#include "m2u/chem/read.hpp"
+#include "m2u/data/shard.hpp"
+
+#include "m2umol/program.hpp"
+
+namespace m2umol {
+
+namespace fs = std::filesystem;
+
+void PrepareBar::operator()(m2u::PrepareProgress const& progress) {
+  bool const terminal = ::isatty(STDERR_FILENO) == 1;
+  auto const now = std::chrono::steady_clock::now();
+  bool const last = progress.done == progress.total;
+  if (!last && now - last_ < (terminal ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000))) {
+    return;
+  }
+  last_ = now;
+  double const seconds = std::chrono::duration<double>(now - start_).count();
+  double const share =
+      progress.total == 0 ? 1.0 : static_cast<double>(progress.done) / static_cast<double>(progress.total);
+  double const rate = static_cast<double>(progress.done) / std::max(seconds, 1e-9);
+  constexpr int width = 24;
+  std::string bar(static_cast<std::size_t>(share * width), '=');
+  bar.resize(width, ' ');
+  std::fprintf(stderr, "%sprepare [%s] %zu/%zu molecules, %zu rejected, %.0f/s, %.0f s left%s",
+               terminal ? "\r" : "", bar.c_str(), progress.done, progress.total, progress.rejected, rate,
+               rate > 0.0 ? static_cast<double>(progress.total - progress.done) / rate : 0.0,
+               terminal ? "   " : "\n");
+  drawn_ = terminal;
+}
+
+void PrepareBar::done() {
+  if (drawn_) {
+    std::fputc('\n', stderr);
+  }
+}
+
+Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
+                      m2u::PrepareOptions const& options, fs::path const& out) {
+  PrepareBar bar;
+  auto prepared = m2u::prepare_molecules(records, options, std::ref(bar));
+  bar.done();
+  for (auto const& reject : read_rejects.list()) {
+    prepared.rejects.add(reject);
+  }
+  m2u::expects(prepared.table.size() > 0, "no molecule could be used: all ", prepared.rejects.size(),
+               " were rejected",
+               prepared.rejects.empty() ? std::string()
+                                        : "; the first, at line " +
+                                              std::to_string(prepared.rejects.list().front().line) + ": " +
+                                              prepared.rejects.list().front().reason);
+  m2u::write_shards(out, prepared.table);
+  prepared.rejects.write(out / "rejects.tsv");
+  prepared.no_conformers.write(out / "no_conformers.tsv");
+  auto const metadata = nlohmann::json::parse(prepared.table.metadata());
+  auto const& counts = metadata.at("counts");
+  std::ostringstream line;
+  line << "prepared " << prepared.table.size() << " molecules: " << counts.at("3d") << " with conformers, "
+       << counts.at("text") << " with text, " << counts.at("bio") << " with targets or categories; "
+       << prepared.rejects.size() << " rejected";
+  if (!prepared.rejects.empty()) {
+    line << " (see " << (out / "rejects.tsv").string() << ")";
+  }
+  std::cout << line.str() << '\n';
+  return {prepared.table.size(), prepared.rejects.size()};
+}
+
+namespace {
+
+struct PrepareArguments {
+  std::string table;
+  std::string conformers;
+  std::string out;
+  bool no_conformers = false;
+  bool force = false;
+  m2u::MoleculeReaderOptions columns;
+  m2u::PrepareOptions options;
+};
+
+/// Mol blocks by id from an SD file. @throws m2u::Error if an id comes twice.
+std::unordered_map<std::string, std::string> read_mol_blocks(std::string const& path,
+                                                             m2u::Rejects& rejects) {
+  std::unordered_map<std::string, std::string> blocks;
+  for (auto& record : m2u::read_molecules(path, rejects)) {
+    m2u::expects(!record.mol_block.empty(), path, " is not an SD file; --conformers takes .sdf or .sdf.gz");
+    m2u::expects(blocks.emplace(record.id, std::move(record.mol_block)).second, path, ", line ", record.line,
+                 ": a second conformer with the title \"", record.id, "\"");
+  }
+  m2u::expects(!blocks.empty(), path, " holds no usable conformer");
+  return blocks;
+}
+
+void run_prepare(PrepareArguments arguments, Common const& common) {
+  fs::path const out = arguments.out;
+  m2u::expects(arguments.force || !fs::exists(out / "dataset.json"), out.string(),
+               " already holds a data set; choose another folder, or --force to replace it");
+  m2u::Rejects rejects;
+  auto const records = m2u::read_molecules(arguments.table, rejects, arguments.columns);
+  m2u::expects(!records.empty(), arguments.table, " holds no usable row",
+               rejects.empty() ? std::string()
+                               : "; line " + std::to_string(rejects.list().front().line) + ": " +
+                                     rejects.list().front().reason);
+  auto& options = arguments.options;
+  if (!arguments.conformers.empty()) {
+    m2u::Rejects damaged;
+    options.mol_blocks = read_mol_blocks(arguments.conformers, damaged);
+    if (!damaged.empty()) {
+      std::cerr << "m2umol: warning: " << damaged.size() << " records of " << arguments.conformers
+                << " can't be used; the first, at line " << damaged.list().front().line << ": "
+                << damaged.list().front().reason << '\n';
+    }
+  }
+  options.compute_conformers = !arguments.no_conformers;
+  options.conformers.seed = static_cast<int>(common.seed % 2147483647U);
+  options.threads = common.threads;
+  prepare_data(records, rejects, options, out);
+  std::cout << "data set: " << out.string() << '\n';
+}
+
+}  // namespace
+
+void add_prepare(CLI::App& program, Common& common, Body& body) {
+  auto* const command = program.add_subcommand(
+      "prepare", "Read molecules and their modalities, featurise them and write shards");
+  auto const arguments = std::make_shared<PrepareArguments>();
+  auto& a = *arguments;
+  a.options.conformers.seed = 42;
+  command->add_option("--table", a.table, "CSV or TSV, also gzipped, with the columns id, smiles, name, "
+                                          "description, targets, categories (lists by ;), or .smi or .sdf")
+      ->required();
+  command->add_option("--conformers", a.conformers, "SD file, also gzipped, whose titles are ids of the table");
+  command->add_option("--out", a.out, "Folder for the shards")->required();
+  command->add_flag("--no-conformers", a.no_conformers, "Do not compute conformers that are not given");
+  command->add_flag("--force", a.force, "Replace the data set in the folder");
+  command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")->capture_default_str();
+  command->add_option("--id", a.columns.id, "Name of the id column")->capture_default_str();
+  command->add_option("--min-count", a.options.min_count,
+                      "Leave out targets and categories of fewer molecules")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--drop-category", a.options.drop_categories,
+                      "Leave out categories with this prefix, for example role: (repeatable)");
+  command->add_option("--max-atoms", a.options.max_atoms, "Reject molecules with more heavy atoms")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--conformer-seconds", a.options.conformers.max_seconds,
+                      "Time limit of one molecule's embedding")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  command->add_option("--text-buckets", a.options.text.buckets, "Buckets of the hashed n-grams (power of two)")
+      ->capture_default_str();
+  add_common(*command, common);
+  command->callback([arguments, &common, &body] {
+    body = [arguments, &common] { run_prepare(*arguments, common); };
+  });
+}
+
+}  // namespace m2umol

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the commands of the program share.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <filesystem>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include <CLI/CLI.hpp>
+
+#include "m2u/chem/prepare.hpp"
+#include "m2u/data/table.hpp"
+
+#include "m2umol/engine.hpp"
+
+namespace m2umol {
+
+/// Options of every command.
+struct Common {
+  int threads = 0;  ///< 0: all that this process may use
+  std::uint64_t seed = 1;
+};
+
+/// A command's body runs after Kokkos was started with the asked-for threads.
+using Body = std::function<void()>;
+
+/// Adds --threads and --seed.
+void add_common(CLI::App& command, Common& common);
+
+// Each adds its command to the program; `body` is set when the user chose it.
+void add_prepare(CLI::App& program, Common& common, Body& body);
+void add_pretrain(CLI::App& program, Common& common, Body& body);
+void add_embed(CLI::App& program, Common& common, Body& body);
+void add_retrieve(CLI::App& program, Common& common, Body& body);
+void add_demo(CLI::App& program, Common& common, Body& body);
+
+/// A bar on a terminal, else a line every few seconds, on standard error.
+class PrepareBar {
+ public:
+  void operator()(m2u::PrepareProgress const& progress);
+  void done();
+
+ private:
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  std::chrono::steady_clock::time_point last_{};
+  bool drawn_ = false;
+};
+
+/// What `prepare` and the demo do after reading: featurise, write shards and the lists of rejects.
+struct Prepared {
+  int rows = 0;
+  std::size_t rejected = 0;
+};
+Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
+                      m2u::PrepareOptions const& options, std::filesystem::path const& out);
+
+/// The rows of a table in a training and a held-out part, by seed.
+struct Split {
+  std::vector<int> train;
+  std::vector<int> held_out;
+};
+/// @throws m2u::Error unless 0 ≤ share < 1 and both parts have rows where share > 0.
+Split split_rows(int rows, double share, std::uint64_t seed);
+
+/// Pre-trains, prints the table and writes the model: `pretrain` and the demo.
+struct PretrainResult {
+  std::vector<HeldOut> before;
+  std::vector<HeldOut> after;
+  m2u::FitResult fit;
+};
+PretrainResult run_pretraining(m2u::Table const& table, Configuration configuration,
+                               PretrainOptions const& options, double holdout,
+                               std::uint64_t holdout_seed);
+
+/// Sizes and vocabularies that a prepared table asks for. @throws m2u::Error if it is not one of molecules.
+Configuration configuration_for(m2u::Table const& table);
+
+/// A text table of held-out retrieval before and after.
+std::string retrieval_table(std::vector<HeldOut> const& before, std::vector<HeldOut> const& after);
+
+/// Nearest library molecules of one molecule.
+struct Hit {
+  int row = 0;
+  double score = 0.0;
+};
+struct Library {
+  m2u::Table table;
+  m2u::Embeddings vectors;
+};
+/// @param by "2d", "3d", "text" or "bio": the query's hub vector among hub vectors, or its generated vector
+/// among the real vectors of the molecules that have that modality.
+std::vector<Hit> nearest_molecules(m2u::Embeddings const& query, Library const& library,
+                                   std::string const& by, int top);
+
+/// A molecule's own table of one row, without conformer, text and bio. @throws m2u::Error if it is unusable.
+m2u::Table table_of_molecule(std::string const& smiles, Configuration const& configuration);
+
+/// Options that featurise molecules as the model expects, without anything but the 2D graph.
+m2u::PrepareOptions graph_only(Configuration const& configuration, int threads);
+
+}  // namespace m2umol

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// The number types of safetensors files.
+#pragma once
+
+#include <bit>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <map>
+#include <span>
+#include <string_view>
+#include <vector>
+
+namespace m2u {
+
+namespace detail {
+
+static_assert(std::endian::native == std::endian::little, "safetensors files are little-endian");
+
+/// Bytes per element of a safetensors type, 0 if unknown.
+inline std::size_t type_size(std::string_view type) {
+  static std::map<std::string_view, std::size_t> const sizes{
+      {"F64", 8}, {"I64", 8}, {"U64", 8},  {"F32", 4},     {"I32", 4},
+      {"U32", 4}, {"F16", 2}, {"BF16", 2}, {"I16", 2},     {"U16", 2},
+      {"I8", 1},  {"U8", 1},  {"BOOL", 1}, {"F8_E4M3", 1}, {"F8_E5M2", 1}};
+  auto const found = sizes.find(type);
+  return found == sizes.end() ? 0 : found->second;
+}
+
+/// IEEE half precision, subnormal numbers included.
+inline float half_to_float(std::uint16_t half) {
+  std::uint32_t const sign = static_cast<std::uint32_t>(half & 0x8000U) << 16U;
+  std::uint32_t const exponent = (half >> 10U) & 0x1FU;
+  std::uint32_t const fraction = half & 0x3FFU;
+  if (exponent == 0) {
+    float const magnitude = static_cast<float>(fraction) * 0x1p-24F;
+    return sign != 0 ? -magnitude : magnitude;
+  }
+  std::uint32_t const wide = exponent == 31 ? 255U : exponent + 112U;
+  return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
+}
+
+/// The elements of `bytes`, read as T and converted by `convert`.
+template <class T, class Out, class Convert>
+std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert const& convert) {
+  std::vector<Out> result(bytes.size() / sizeof(T));
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    T element;  // the file gives no alignment
+    std::memcpy(&element, bytes.data() + i * sizeof(T), sizeof(T));
+    result[i] = convert(element);
+  }
+  return result;
+}
+
+}  // namespace detail
+
+}  // namespace m2u

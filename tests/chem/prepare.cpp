@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "m2u/chem/prepare.hpp"
+
+#include <catch2/catch_test_macros.hpp>
+#include <catch2/matchers/catch_matchers_exception.hpp>
+#include <catch2/matchers/catch_matchers_string.hpp>
+
+#include <string>
+#include <vector>
+
+#include "m2u/chem/read.hpp"
+
+namespace {
+
+using Catch::Matchers::ContainsSubstring;
+
+m2u::MoleculeRecord record(std::size_t line, std::string id, std::string smiles, std::string description = "",
+                           std::string targets = "", std::string categories = "") {
+  m2u::MoleculeRecord result;
+  result.line = line;
+  result.id = std::move(id);
+  result.smiles = std::move(smiles);
+  result.description = std::move(description);
+  result.targets = std::move(targets);
+  result.categories = std::move(categories);
+  return result;
+}
+
+std::vector<m2u::MoleculeRecord> sample() {
+  return {record(2, "a", "OCC", "An alcohol.", "ADH1; ADH2;ADH1", "role:solvent;class:alcohol"),
+          record(3, "b", "C1CC("),
+          record(4, "c", "c1ccccc1", "", "", "role:carcinogen"),
+          record(5, "a", "CCC"),
+          record(6, "d", "[Na+].[Cl-]", "...", "ADH2"),
+          record(7, "e", "CN(C)(C)(C)C"),
+          record(8, "f", "CCCCCCCCCCCC"),
+          record(9, "g", "C1#CC1", "strained", "", "class:alcohol")};
+}
+
+m2u::PrepareOptions small() {
+  m2u::PrepareOptions options;
+  options.max_atoms = 10;
+  return options;
+}
+
+bool same(m2u::Table const& a, m2u::Table const& b) {
+  bool equal = a.size() == b.size() && a.columns() == b.columns() && a.metadata() == b.metadata();
+  for (auto const& spec : a.columns()) {
+    for (int row = 0; equal && row < a.size(); ++row) {
+      auto const compare = [&]<class T>(T) {
+        auto const x = a.column<T>(spec.name)[row];
+        auto const y = b.column<T>(spec.name)[row];
+        equal = std::equal(x.begin(), x.end(), y.begin(), y.end());
+      };
+      spec.type == m2u::ColumnType::i32   ? compare(int{})
+      : spec.type == m2u::ColumnType::f32 ? compare(float{})
+                                          : compare(char{});
+    }
+  }
+  return equal;
+}
+
+}  // namespace
+
+TEST_CASE("prepare_molecules makes a table with the modalities that there are", "[chem]") {
+  auto const records = sample();
+  auto const prepared = m2u::prepare_molecules(records, small());
+  auto const& table = prepared.table;
+  REQUIRE(table.size() == 4);
+  CHECK(table.text("id", 0) == "a");
+  CHECK(table.text("smiles", 0) == "CCO");
+  CHECK(table.text("description", 0) == "An alcohol.");
+  CHECK(table.column<int>("line")[2][0] == 6);
+  auto const present = [&](char const* modality, int row) {
+    auto const flag = table.column<char>(std::string(modality) + ".present")[row];
+    return !flag.empty() && flag[0] == 1;
+  };
+  CHECK((present("2d", 0) && present("2d", 1) && present("2d", 2) && present("2d", 3)));
+  CHECK((present("3d", 0) && present("3d", 1) && present("3d", 2) && !present("3d", 3)));
+  CHECK((present("text", 0) && !present("text", 1) && !present("text", 2) && present("text", 3)));
+  CHECK((present("bio", 0) && present("bio", 1) && present("bio", 2) && present("bio", 3)));
+  CHECK(prepared.targets.terms() == std::vector<std::string>{"ADH1", "ADH2"});
+  CHECK(prepared.categories.terms() ==
+        std::vector<std::string>{"class:alcohol", "role:carcinogen", "role:solvent"});
+  auto const targets = table.column<int>("bio.0.columns")[0];
+  CHECK(std::vector<int>(targets.begin(), targets.end()) == std::vector{0, 1});
+  auto const categories = table.column<int>("bio.1.columns")[0];
+  CHECK(std::vector<int>(categories.begin(), categories.end()) == std::vector{0, 2});
+  CHECK(table.column<int>("3d.atomic_numbers")[0].size() == 9);
+  CHECK(m2u::read_modalities(table.metadata()).size() == 4);
+  auto const json = m2u::parse_json(table.metadata(), "metadata");
+  CHECK(json["vocabularies"]["targets"].size() == 2);
+  CHECK(json["counts"]["rejects"] == 4);
+  CHECK(json["counts"]["3d"] == 3);
+}
+
+TEST_CASE("prepare_molecules lists what it leaves out, and why", "[chem]") {
+  auto const prepared = m2u::prepare_molecules(sample(), small());
+  auto const& rejects = prepared.rejects.list();
+  REQUIRE(rejects.size() == 4);
+  CHECK(rejects[0].line == 3);
+  CHECK(rejects[0].input == "C1CC(");
+  CHECK_THAT(rejects[0].reason, ContainsSubstring("syntax error"));
+  CHECK_THAT(rejects[1].reason, ContainsSubstring("the id \"a\" is that of line 2"));
+  CHECK_THAT(rejects[2].reason, ContainsSubstring("valence"));
+  CHECK_THAT(rejects[3].reason, ContainsSubstring("12 heavy atoms, more than the limit of 10"));
+  REQUIRE(prepared.no_conformers.size() == 1);
+  CHECK(prepared.no_conformers.list()[0].input == "g");
+}
+
+TEST_CASE("prepare_molecules keeps records whose titles are alike apart", "[chem]") {
+  std::vector<m2u::MoleculeRecord> records{record(1, "x", "C", "", "T"), record(9, "x", "CC", "", "U")};
+  for (auto& r : records) {
+    r.title_as_id = true;
+  }
+  auto const prepared = m2u::prepare_molecules(records, small());
+  CHECK(prepared.rejects.empty());
+  REQUIRE(prepared.table.size() == 2);
+  CHECK(prepared.table.text("id", 0) == "x");
+  CHECK(prepared.table.text("id", 1) == "x (line 9)");
+  CHECK(prepared.targets.size() == 2);
+}
+
+TEST_CASE("prepare_molecules gives the same table for any number of threads", "[chem]") {
+  std::vector<m2u::MoleculeRecord> records;
+  for (std::size_t i = 0; i < 100; ++i) {
+    records.push_back(record(i + 2, "m" + std::to_string(i), std::string(i % 7 + 1, 'C') + (i % 10 == 3 ? "(" : "O"),
+                             "molecule " + std::to_string(i), "T" + std::to_string(i % 5)));
+  }
+  auto options = small();
+  options.threads = 1;
+  auto const one = m2u::prepare_molecules(records, options);
+  options.threads = 4;
+  std::vector<m2u::PrepareProgress> calls;
+  auto const four = m2u::prepare_molecules(
+      records, options, [&](m2u::PrepareProgress const& progress) { calls.push_back(progress); });
+  CHECK(one.table.size() == 90);
+  CHECK(same(one.table, four.table));
+  REQUIRE(!calls.empty());
+  CHECK(calls.back().done == 100);
+  CHECK(calls.back().total == 100);
+  CHECK(calls.back().rejected == 10);
+}
+
+TEST_CASE("prepare_molecules takes options for vocabularies, extras and conformers", "[chem]") {
+  auto records = sample();
+  for (auto& r : records) {
+    r.extras = {"label of " + r.id};
+  }
+  auto options = small();
+  options.extras = {"label"};
+  options.compute_conformers = false;
+  options.min_count = 2;
+  options.drop_categories = {"role:"};
+  auto const prepared = m2u::prepare_molecules(records, options);
+  CHECK(prepared.table.text("label", 1) == "label of c");
+  CHECK(prepared.targets.terms() == std::vector<std::string>{"ADH2"});
+  CHECK(prepared.categories.terms() == std::vector<std::string>{"class:alcohol"});
+  CHECK(prepared.no_conformers.empty());
+  for (int row = 0; row < prepared.table.size(); ++row) {
+    CHECK(prepared.table.column<int>("3d.atomic_numbers")[row].empty());
+  }
+  CHECK(prepared.table.column<char>("bio.present")[1].empty());
+  records[0].extras.clear();
+  CHECK_THROWS_WITH(m2u::prepare_molecules(records, options), ContainsSubstring("extras"));
+}
+
+TEST_CASE("prepare_molecules uses given conformers if they fit", "[chem]") {
+  auto const block = [](char element) {
+    return std::string("x\n  test  3D\n\n  2  1  0  0  0  0  0  0  0  0999 V2000\n"
+                       "    0.0000    0.0000    0.0000 C   0  0\n    1.4000    0.0000    0.5000 ") +
+           element + "   0  0\n  1  2  1  0\nM  END\n";
+  };
+  std::vector<m2u::MoleculeRecord> records{record(2, "a", "CO"), record(3, "b", "CO"), record(4, "c", "CO"),
+                                           record(5, "d", "CO")};
+  m2u::PrepareOptions options;
+  options.compute_conformers = false;
+  options.mol_blocks = {{"a", block('O')}, {"b", block('N')}, {"c", "nonsense"}};
+  auto const prepared = m2u::prepare_molecules(records, options);
+  REQUIRE(prepared.table.size() == 4);
+  auto const positions = prepared.table.column<float>("3d.positions");
+  CHECK(positions[0].size() == 18);
+  CHECK(positions[0][3] == 1.4F);
+  CHECK((positions[1].empty() && positions[2].empty() && positions[3].empty()));
+  REQUIRE(prepared.no_conformers.size() == 2);
+  CHECK_THAT(prepared.no_conformers.list()[0].reason, ContainsSubstring("heavy atoms differ"));
+  options.compute_conformers = true;
+  auto const computed = m2u::prepare_molecules(records, options);
+  CHECK(computed.no_conformers.empty());
+  CHECK(computed.table.column<float>("3d.positions")[1].size() == 18);
+}
+
+TEST_CASE("prepare_molecules takes no records, and names that are not UTF-8", "[chem]") {
+  auto const none = m2u::prepare_molecules({}, {});
+  CHECK(none.table.size() == 0);
+  CHECK(m2u::read_modalities(none.table.metadata()).size() == 4);
+  std::vector<m2u::MoleculeRecord> const latin{record(2, "a", "C", "", "\xe9t\xe9")};
+  auto const prepared = m2u::prepare_molecules(latin, {});
+  CHECK(prepared.table.size() == 1);
+  CHECK(prepared.targets.size() == 1);
+}
+
+TEST_CASE("split_terms trims, sorts and drops repetitions", "[chem]") {
+  CHECK(m2u::split_terms(" b ;a;; b;") == std::vector<std::string>{"a", "b"});
+  CHECK(m2u::split_terms("").empty());
+  CHECK(m2u::split_terms(" ; ").empty());
+  m2u::Vocabulary const vocabulary({"a", "c"});
+  CHECK(vocabulary.numbers(std::vector<std::string>{"b", "c"}) == std::vector{1});
+}
