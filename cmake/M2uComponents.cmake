@@ -3,25 +3,27 @@
 # m2u::mpi; m2u::m2u is all of them.
 set(M2U_COMPONENTS core)
 
-find_package(Kokkos 4.6 REQUIRED)
-find_package(Eigen3 3.3 REQUIRED NO_MODULE)
-find_package(nlohmann_json 3 REQUIRED)
+include(M2uFindPackages)
+m2u_find_core(found)
+if(NOT found)
+  message(FATAL_ERROR "m2u needs these packages, which were not found (or too old): ${found_missing}. "
+    "Kokkos >= 4.6, Eigen3 >= 3.3 and nlohmann_json >= 3 are needed; set CMAKE_PREFIX_PATH or "
+    "<Package>_ROOT to where they are")
+endif()
 
 add_library(m2u_core INTERFACE)
 add_library(m2u::core ALIAS m2u_core)
 set_target_properties(m2u_core PROPERTIES EXPORT_NAME core)
 target_compile_features(m2u_core INTERFACE cxx_std_20)
 target_include_directories(m2u_core INTERFACE
-  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include> $<INSTALL_INTERFACE:include>)
+  $<BUILD_INTERFACE:${CMAKE_CURRENT_SOURCE_DIR}/include>)
 target_link_libraries(m2u_core INTERFACE
   Kokkos::kokkos Eigen3::Eigen nlohmann_json::nlohmann_json)
 if(Kokkos_ENABLE_CUDA)
-  find_package(CUDAToolkit REQUIRED)
   target_link_libraries(m2u_core INTERFACE CUDA::cublas)
   target_compile_definitions(m2u_core INTERFACE M2U_ENABLE_CUBLAS)
 endif()
 if(Kokkos_ENABLE_HIP)
-  find_package(hipblas REQUIRED)
   target_link_libraries(m2u_core INTERFACE roc::hipblas)
   target_compile_definitions(m2u_core INTERFACE M2U_ENABLE_HIPBLAS)
 endif()
@@ -31,12 +33,12 @@ function(m2u_component name found)
   string(TOUPPER ${name} upper)
   set(wish ${M2U_WITH_${upper}})
   if(wish STREQUAL "OFF" OR (wish STREQUAL "AUTO" AND NOT found))
-    message(STATUS "m2u: component ${name} is left out")
+    message(STATUS "m2u: component ${name} is left out (not found: ${found_missing})")
     return()
   endif()
   if(NOT found)
-    message(FATAL_ERROR "m2u: component ${name} was asked for (M2U_WITH_${upper}=ON), but a package "
-      "that it needs was not found")
+    message(FATAL_ERROR "m2u: component ${name} was asked for (M2U_WITH_${upper}=ON), but what it "
+      "needs was not found: ${found_missing}")
   endif()
   add_library(m2u_${name} INTERFACE)
   add_library(m2u::${name} ALIAS m2u_${name})
@@ -45,7 +47,6 @@ function(m2u_component name found)
   set(M2U_COMPONENTS ${M2U_COMPONENTS} ${name} PARENT_SCOPE)
 endfunction()
 
-include(M2uFindPackages)
 if(NOT M2U_WITH_DATA STREQUAL "OFF")
   m2u_find_data(found)
   m2u_component(data ${found} TBB::tbb ZLIB::ZLIB)

@@ -23,9 +23,12 @@ add_library(m2u_build_flags INTERFACE)
 target_compile_options(m2u_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
   $<$<BOOL:${M2U_WERROR}>:-Werror>
-  $<$<BOOL:${M2U_NATIVE}>:-march=native>
-  $<$<BOOL:${M2U_BOUNDS_CHECK}>:-D_GLIBCXX_ASSERTIONS -DKOKKOS_ENABLE_DEBUG_BOUNDS_CHECK>)
-target_compile_definitions(m2u_build_flags INTERFACE M2U_GIT_REVISION="${M2U_GIT_REVISION}")
+  $<$<BOOL:${M2U_NATIVE}>:-march=native>)
+if(M2U_BOUNDS_CHECK)
+  # Kokkos's check lives in its headers, so it works with any installed Kokkos.
+  target_compile_definitions(m2u_build_flags INTERFACE
+    _GLIBCXX_ASSERTIONS KOKKOS_ENABLE_DEBUG_BOUNDS_CHECK)
+endif()
 if(M2U_SANITIZE)
   target_compile_options(m2u_build_flags INTERFACE
     -fsanitize=${M2U_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all -g)

@@ -133,7 +133,7 @@ void write_report(fs::path const& path, m2u::Table const& table, PretrainOptions
   library.vectors = engine.embed(table, rows, {.generated = false}, options.threads);
   RunReport report;
   report.title = "m2umol demo";
-  report.program_version = std::string(m2u::version) + " (" + M2U_GIT_REVISION + ")";
+  report.program_version = std::string(m2u::version) + " (" + git_revision() + ")";
   report.configuration = engine.configuration();
   report.configuration["targets"] = engine.configuration().targets.size();
   report.configuration["categories"] = engine.configuration().categories.size();
@@ -176,7 +176,7 @@ void run_demo(DemoArguments arguments, Common const& common) {
   options.threads = common.threads;
   fs::remove_all(options.run);  // the demo starts anew
   auto const table = m2u::open_shards(out / "data");
-  auto const result = run_pretraining(table, configuration_for(table), options, arguments.holdout, 0);
+  auto const result = run_pretraining(table, configuration_for(table, (out / "data").string()), options, arguments.holdout, 0);
   std::cout << '\n' << retrieval_table(result.before, result.after) << '\n';
   double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_report(out / "report.html", table, options, result, seconds);
@@ -199,8 +199,8 @@ void add_demo(CLI::App& program, Common& common, Body& body) {
   command->add_option("--out", a.out, "Folder for everything that the demo writes")->capture_default_str();
   command->add_option("--drugs", a.drugs, "Table with modalities")->capture_default_str();
   command->add_option("--extra", a.extra, "Further molecules (default: RDKit's NCI/first_5K.smi)");
-  command->add_option("--molecules", a.molecules, "Molecules in all")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--epochs", a.options.epochs, "Passes over the data")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--molecules", a.molecules, "Molecules in all")->check(at_least_one())->capture_default_str();
+  command->add_option("--epochs", a.options.epochs, "Passes over the data")->check(at_least_one())->capture_default_str();
   command->add_option("--batch", a.options.batch, "Molecules per step")->check(CLI::Range(2, 1 << 20))->capture_default_str();
   command->add_option("--holdout", a.holdout, "Share kept out of training")->check(CLI::Range(0.01, 0.9))->capture_default_str();
   add_common(*command, common);

@@ -201,11 +201,26 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
   }
 }
 
+/// @throws m2u::Error unless the input can be read twice and nothing is written over anything else.
+void check_paths(fs::path const& in, fs::path const& out, fs::path const& rejects) {
+  m2u::expects(!fs::exists(in) || fs::is_regular_file(in), "cannot read ", in.string(),
+               ": it is not a regular file, and it is read twice");
+  auto const same = [](fs::path const& a, fs::path const& b) {
+    return fs::weakly_canonical(a) == fs::weakly_canonical(b);
+  };
+  m2u::expects(!same(in, out), "--out ", out.string(), " would replace the file of --in");
+  m2u::expects(!same(rejects, in) && !same(rejects, out), "--rejects ", rejects.string(),
+               " would replace the file of --in or --out");
+}
+
 void run_embed(EmbedArguments const& arguments, Common const& common) {
   fs::path const out = arguments.out;
   auto const end = out.extension();
   m2u::expects(end == ".npy" || end == ".csv" || end == ".safetensors", "--out ", out.string(),
                ": the ending must be .npy, .csv or .safetensors");
+  fs::path const reject_file =
+      arguments.rejects.empty() ? fs::path(out.string() + ".rejects.tsv") : fs::path(arguments.rejects);
+  check_paths(arguments.in, out, reject_file);
   auto const engine = Engine::load(arguments.model);
   std::vector<Part> parts{{"2d", engine.configuration().width}};
   if (arguments.generated) {
@@ -223,6 +238,8 @@ void run_embed(EmbedArguments const& arguments, Common const& common) {
     }
   }
   m2u::expects(total > 0, arguments.in, " holds no molecule");
+  expect_writable(out);
+  expect_writable(reject_file);
   auto const output = make_output(out, total, parts);
   m2u::MoleculeReader reader(arguments.in, arguments.columns);
   m2u::Rejects rejects;
@@ -250,16 +267,17 @@ void run_embed(EmbedArguments const& arguments, Common const& common) {
     flush();
   }
   bar.done();
-  output->commit();
-  std::cout << "wrote " << total << " rows to " << out.string() << '\n';
-  fs::path const reject_file =
-      arguments.rejects.empty() ? fs::path(out.string() + ".rejects.tsv") : fs::path(arguments.rejects);
-  if (!rejects.empty()) {
-    rejects.write(reject_file);
-    std::cerr << "m2umol: warning: " << rejects.size() << " of " << total
-              << " records could not be used; their rows are NaN, see " << reject_file.string() << '\n';
+  m2u::expects(done == static_cast<std::size_t>(total), arguments.in, " changed while it was read");
+  if (!rejects.empty() || !arguments.rejects.empty()) {
+    rejects.write(reject_file);  // first: rows of NaN never stand without their reasons
   } else {
     fs::remove(reject_file);  // of an earlier run
+  }
+  output->commit();
+  std::cout << "wrote " << total << " rows to " << out.string() << '\n';
+  if (!rejects.empty()) {
+    std::cerr << "m2umol: warning: " << rejects.size() << " of " << total
+              << " records could not be used; their rows are NaN, see " << reject_file.string() << '\n';
   }
 }
 
@@ -270,9 +288,9 @@ void add_embed(CLI::App& program, Common& common, Body& body) {
       "embed", "Turn the molecules of a file into vectors: one row per record, in order");
   auto const arguments = std::make_shared<EmbedArguments>();
   auto& a = *arguments;
-  command->add_option("--model", a.model, "model.safetensors of a run")->required();
-  command->add_option("--in", a.in, "Molecules: .smi, .csv, .tsv or .sdf, also gzipped")->required();
-  command->add_option("--out", a.out, "Vectors: .npy, .csv or .safetensors")->required();
+  command->add_option("--model", a.model, "model.safetensors of a run")->required()->check(not_empty());
+  command->add_option("--in", a.in, "Molecules: .smi, .csv, .tsv or .sdf, also gzipped")->required()->check(not_empty());
+  command->add_option("--out", a.out, "Vectors: .npy, .csv or .safetensors")->required()->check(not_empty());
   command->add_flag("--generated", a.generated,
                     "Also the generated 3D, text and bio vectors (in .npy and .csv as further columns)");
   command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")->capture_default_str();

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <numeric>
+#include <span>
+#include <string>
 #include <utility>
 
 #include "m2u/core/version.hpp"
@@ -43,6 +45,19 @@ nlohmann::json to_json(m2u::RetrievalMetrics const& metrics) {
   return {{"recall_at_1", metrics.recall_at_1},   {"recall_at_5", metrics.recall_at_5},
           {"recall_at_10", metrics.recall_at_10}, {"mrr", metrics.mean_reciprocal_rank},
           {"median_rank", metrics.median_rank},   {"pool", metrics.pool}};
+}
+
+/// Stands for the molecules that are trained on, in their order.
+std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows) {
+  m2u::Checksum sum;
+  for (auto const* const name : {"id", "smiles", "description", "targets", "categories", "3d.present"}) {
+    auto const column = table.column<char>(name);
+    for (int const row : rows) {
+      sum.add(std::as_bytes(column[row]));
+      sum.add(std::as_bytes(std::span("\0", 1)));
+    }
+  }
+  return std::to_string(sum.value());
 }
 
 /// Callback that measures held-out retrieval and hands it to the log.
@@ -112,6 +127,7 @@ Engine Engine::load(std::filesystem::path const& path) {
   std::unique_ptr<State> state;
   {
     m2u::SafetensorsFile const file(path);
+    m2u::check_content_sum(file);
     auto const& metadata = file.metadata();
     auto const text = [&](char const* key) {
       auto const found = metadata.find(key);
@@ -128,6 +144,8 @@ Engine Engine::load(std::filesystem::path const& path) {
       state->training = nlohmann::json::parse(text("training"));
     } catch (nlohmann::json::exception const& error) {
       m2u::fail(path.string(), ": the model's configuration is damaged: ", error.what());
+    } catch (m2u::Error const& error) {
+      m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
     }
   }
   m2u::load_parameters(path, state->theta);
@@ -173,7 +191,8 @@ m2u::FitResult Engine::pretrain(m2u::Table const& table, std::vector<int> const&
   m2u::Adam<Space> adam{state_->theta,
                         {.learning_rate = options.learning_rate,
                          .weight_decay = options.weight_decay,
-                         .groups = {{"3d", options.conformer_learning_rate, {}}}}};
+                         .groups = {{"3d", options.conformer_learning_rate, {}},
+                                    {"text.embedding", options.text_table_learning_rate, {}}}}};
   auto source = m2u::batches<Space>(
       m2u::TableDataset(table),
       {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
@@ -190,14 +209,15 @@ m2u::FitResult Engine::pretrain(m2u::Table const& table, std::vector<int> const&
                        m2u::Checkpoints{options.run}};
   m2u::TrainSchedule schedule = m2u::MultiStep{{100, 200}, 0.8};
   if (options.cosine) {
-    schedule = m2u::Cosine{static_cast<double>(options.epochs), std::min(1.0, 0.1 * options.epochs), 0.02};
+    schedule = m2u::CosineDecay{static_cast<double>(options.epochs), std::min(1.0, 0.1 * options.epochs), 0.02};
   }
   // What must not change between a run and its resumption; the numbers of samples are checked besides.
   nlohmann::json const fixed{{"model", state_->configuration}, {"batch", options.batch},
                              {"epochs", options.epochs},       {"learning_rate", options.learning_rate},
                              {"conformer_learning_rate", options.conformer_learning_rate},
                              {"weight_decay", options.weight_decay}, {"clip_norm", options.clip_norm},
-                             {"cosine", options.cosine},       {"order_seed", options.seed}};
+                             {"cosine", options.cosine},       {"order_seed", options.seed},
+                             {"molecules (checksum)", molecules_sum(table, train)}};
   return trainer.fit(source, {.epochs = options.epochs,
                               .schedule = schedule,
                               .clip_norm = options.clip_norm,

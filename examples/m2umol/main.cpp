@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // m2umol: prepare molecules, pre-train on their modalities, embed and retrieve.
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iostream>
+#include <limits>
 
 #include <sched.h>
 
+#include "m2u/core/file.hpp"
 #include "m2u/core/version.hpp"
 
 #include "m2umol/program.hpp"
@@ -18,6 +22,59 @@ void add_common(CLI::App& command, Common& common) {
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   command.add_option("--seed", common.seed, "Seed of everything that is random")->capture_default_str();
+}
+
+namespace {
+
+/// A validator from a condition on numbers.
+template <class Condition>
+CLI::Validator number(std::string const& wanted, Condition condition) {
+  auto const check = [wanted, condition](std::string& text) {
+    char* end = nullptr;
+    double const value = std::strtod(text.c_str(), &end);
+    bool const whole = !text.empty() && end == text.c_str() + text.size();
+    return whole && std::isfinite(value) && condition(value) ? std::string()
+                                                             : text + " is not " + wanted;
+  };
+  return {check, ""};
+}
+
+}  // namespace
+
+CLI::Validator above_zero() {
+  return number("a number above 0", [](double x) { return x > 0.0; });
+}
+CLI::Validator not_below_zero() {
+  return number("a number of at least 0", [](double x) { return x >= 0.0; });
+}
+CLI::Validator at_least_one() {
+  constexpr double largest = std::numeric_limits<int>::max();
+  return number("a whole number of at least 1",
+                [](double x) { return x >= 1.0 && x <= largest && x == std::floor(x); });
+}
+CLI::Validator not_empty() {
+  return {[](std::string& text) { return std::string(text.empty() ? "it is empty" : ""); }, ""};
+}
+
+void expect_writable(std::filesystem::path const& file) {
+  m2u::expects(!std::filesystem::is_directory(file), "cannot write ", file.string(), ": it is a folder");
+  m2u::AtomicFile const probe(file);  // without a commit it vanishes
+}
+
+void expect_writable_folder(std::filesystem::path const& folder) {
+  std::error_code error;
+  auto const target = std::filesystem::absolute(folder).lexically_normal();
+  auto existing = target;
+  while (!std::filesystem::exists(existing, error) && existing.has_relative_path()) {
+    existing = existing.parent_path();
+  }
+  std::filesystem::create_directories(target, error);
+  m2u::expects(std::filesystem::is_directory(target), "cannot make the folder ", folder.string(), ": ",
+               error.message());
+  { m2u::AtomicFile const probe(target / "probe"); }
+  for (auto made = target; made != existing; made = made.parent_path()) {
+    std::filesystem::remove(made, error);
+  }
 }
 
 namespace {
@@ -34,7 +91,7 @@ int run(int argc, char** argv) {
                    "Typical use: prepare a table, pretrain on it, then embed or retrieve.",
                    "m2umol"};
   program.set_version_flag("--version", std::string("m2umol ") + m2u::version + " (" +
-                                            M2U_GIT_REVISION + ", Kokkos " +
+                                            git_revision() + ", Kokkos " +
                                             std::to_string(KOKKOS_VERSION / 10000) + "." +
                                             std::to_string(KOKKOS_VERSION / 100 % 100) + ", " +
                                             Space::name() + ")");
@@ -50,6 +107,12 @@ int run(int argc, char** argv) {
   try {
     program.parse(argc, argv);
   } catch (CLI::ParseError const& error) {
+    auto const rest = program.remaining();
+    if (program.get_subcommands().empty() && error.get_exit_code() != 0 && !rest.empty()) {
+      std::cerr << "there is no command or option \"" << rest.front()
+                << "\" here\nRun with --help for more information.\n";
+      return error.get_exit_code();
+    }
     return program.exit(error);
   }
   if (common.threads == 0) {

@@ -86,6 +86,20 @@ struct PrepareArguments {
   m2u::PrepareOptions options;
 };
 
+/// Says how many conformers will be used. @throws m2u::Error if none belongs to a molecule of the table.
+void check_titles(PrepareArguments const& arguments, std::vector<m2u::MoleculeRecord> const& records) {
+  std::size_t found = 0;
+  auto const& blocks = arguments.options.mol_blocks;
+  for (auto const& record : records) {
+    found += blocks.count(record.id);
+  }
+  m2u::expects(found > 0, "no title of ", arguments.conformers, " is an id of ", arguments.table,
+               "; the first title is \"", blocks.begin()->first, "\", the first id \"",
+               records.front().id, "\"");
+  std::cout << found << " of " << records.size() << " molecules have a conformer in "
+            << arguments.conformers << '\n';
+}
+
 /// Mol blocks by id from an SD file. @throws m2u::Error if an id comes twice.
 std::unordered_map<std::string, std::string> read_mol_blocks(std::string const& path,
                                                              m2u::Rejects& rejects) {
@@ -103,6 +117,7 @@ void run_prepare(PrepareArguments arguments, Common const& common) {
   fs::path const out = arguments.out;
   m2u::expects(arguments.force || !fs::exists(out / "dataset.json"), out.string(),
                " already holds a data set; choose another folder, or --force to replace it");
+  expect_writable_folder(out);
   m2u::Rejects rejects;
   auto const records = m2u::read_molecules(arguments.table, rejects, arguments.columns);
   m2u::expects(!records.empty(), arguments.table, " holds no usable row",
@@ -118,6 +133,7 @@ void run_prepare(PrepareArguments arguments, Common const& common) {
                 << " can't be used; the first, at line " << damaged.list().front().line << ": "
                 << damaged.list().front().reason << '\n';
     }
+    check_titles(arguments, records);
   }
   options.compute_conformers = !arguments.no_conformers;
   options.conformers.seed = static_cast<int>(common.seed % 2147483647U);
@@ -136,27 +152,28 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
   a.options.conformers.seed = 42;
   command->add_option("--table", a.table, "CSV or TSV, also gzipped, with the columns id, smiles, name, "
                                           "description, targets, categories (lists by ;), or .smi or .sdf")
-      ->required();
+      ->required()->check(not_empty());
   command->add_option("--conformers", a.conformers, "SD file, also gzipped, whose titles are ids of the table");
-  command->add_option("--out", a.out, "Folder for the shards")->required();
+  command->add_option("--out", a.out, "Folder for the shards")->required()->check(not_empty());
   command->add_flag("--no-conformers", a.no_conformers, "Do not compute conformers that are not given");
   command->add_flag("--force", a.force, "Replace the data set in the folder");
   command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")->capture_default_str();
   command->add_option("--id", a.columns.id, "Name of the id column")->capture_default_str();
   command->add_option("--min-count", a.options.min_count,
                       "Leave out targets and categories of fewer molecules")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->capture_default_str();
   command->add_option("--drop-category", a.options.drop_categories,
                       "Leave out categories with this prefix, for example role: (repeatable)");
   command->add_option("--max-atoms", a.options.max_atoms, "Reject molecules with more heavy atoms")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->capture_default_str();
   command->add_option("--conformer-seconds", a.options.conformers.max_seconds,
                       "Time limit of one molecule's embedding")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   command->add_option("--text-buckets", a.options.text.buckets, "Buckets of the hashed n-grams (power of two)")
+      ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   add_common(*command, common);
   command->callback([arguments, &common, &body] {

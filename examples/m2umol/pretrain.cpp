@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // m2umol pretrain: shards into a model, with held-out retrieval before and after.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -26,7 +27,7 @@ Split split_rows(int rows, double share, std::uint64_t seed) {
   return split;
 }
 
-Configuration configuration_for(m2u::Table const& table) {
+Configuration configuration_for(m2u::Table const& table, std::string const& folder) {
   Configuration configuration;
   try {
     auto const metadata = nlohmann::json::parse(table.metadata());
@@ -37,7 +38,7 @@ Configuration configuration_for(m2u::Table const& table) {
     metadata.at("vocabularies").at("targets").get_to(configuration.targets);
     metadata.at("vocabularies").at("categories").get_to(configuration.categories);
   } catch (nlohmann::json::exception const& error) {
-    m2u::fail("the data set was not made by m2umol prepare: ", error.what());
+    m2u::fail(folder, " is a data set that m2umol prepare did not make: ", error.what());
   }
   return configuration;
 }
@@ -94,7 +95,9 @@ PretrainResult run_pretraining(m2u::Table const& table, Configuration configurat
                                 {"before", to_json(result.before)},
                                 {"after", to_json(result.after)}};
   engine.save(options.run / "model.safetensors", training);
-  m2u::write_file(options.run / "held_out.json", nlohmann::json(held_out_ids).dump() + "\n");
+  auto const ids = nlohmann::json(held_out_ids)
+                       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);  // of other bytes
+  m2u::write_file(options.run / "held_out.json", ids + "\n");
   return result;
 }
 
@@ -111,22 +114,51 @@ struct PretrainArguments {
   PretrainOptions options;
 };
 
+/// @throws m2u::Error if there is nothing that the 2D encoder could learn from.
+void expect_modalities(m2u::Table const& table, std::vector<int> const& rows) {
+  std::string counts;
+  std::ptrdiff_t most = 0;
+  for (auto const* const name : {"3d", "text", "bio"}) {
+    auto const present = table.column<char>(std::string(name) + ".present");
+    auto const count =
+        std::count_if(rows.begin(), rows.end(), [&](int row) {
+          return !present[row].empty() && present[row][0] == 1;
+        });
+    counts += (counts.empty() ? "" : ", ") + std::to_string(count) + " have " + name;
+    most = std::max(most, count);
+  }
+  m2u::expects(most >= 2, "nothing to learn from: of ", rows.size(), " training molecules ", counts,
+               "; at least two must have the same");
+}
+
+void remove_run(fs::path const& run) {
+  for (auto const* const file : {"checkpoint.safetensors", "checkpoint.1.safetensors", "model.safetensors",
+                                 "held_out.json", "log.jsonl"}) {
+    fs::remove(run / file);
+  }
+}
+
 void run_pretrain(PretrainArguments arguments, Common const& common) {
   auto& options = arguments.options;
   options.run = arguments.out;
   options.seed = common.seed;
   options.threads = common.threads;
   options.cosine = arguments.schedule == "cosine";
-  auto const checkpoint = options.run / "checkpoint.safetensors";
-  if (fs::exists(checkpoint) && !options.resume) {
-    m2u::expects(arguments.force, options.run.string(),
-                 " holds a run already: --resume goes on with it, --force starts anew, or choose another "
-                 "folder");
-    fs::remove(checkpoint);
-    fs::remove(options.run / "checkpoint.1.safetensors");
+  m2u::expects(!(options.resume && arguments.force), "--resume goes on with a run, --force replaces it: "
+                                                     "choose one of them");
+  bool const resumable = fs::exists(options.run / "checkpoint.safetensors");
+  bool const finished = fs::exists(options.run / "model.safetensors");
+  m2u::expects(arguments.force || options.resume || !(resumable || finished), options.run.string(),
+               " holds a run already: --resume goes on with it, --force starts anew, or choose another "
+               "folder");
+  m2u::expects(!options.resume || resumable || !finished, options.run.string(),
+               " holds a model, but no checkpoint to resume from; --force starts anew");
+  if (options.resume && !resumable) {
+    std::cerr << "m2umol: warning: " << options.run.string()
+              << " has no checkpoint yet; the run starts from the beginning\n";
   }
   auto const table = m2u::open_shards(arguments.data);
-  auto configuration = configuration_for(table);
+  auto configuration = configuration_for(table, arguments.data);
   auto const& chosen = arguments.model;
   configuration.width = chosen.width;
   configuration.layers = chosen.layers;
@@ -135,6 +167,12 @@ void run_pretrain(PretrainArguments arguments, Common const& common) {
   configuration.attention_dropout = chosen.attention_dropout;
   configuration.temperature = chosen.temperature;
   configuration.classifier_weight = chosen.classifier_weight;
+  Engine(configuration, 0);  // an Error if its sizes do not fit: before anything is removed
+  expect_modalities(table, split_rows(table.size(), arguments.holdout, arguments.holdout_seed).train);
+  expect_writable_folder(options.run);
+  if (arguments.force) {
+    remove_run(options.run);
+  }
   auto const result =
       run_pretraining(table, configuration, options, arguments.holdout, arguments.holdout_seed);
   if (!result.after.empty()) {
@@ -152,30 +190,30 @@ void add_pretrain(CLI::App& program, Common& common, Body& body) {
   auto const arguments = std::make_shared<PretrainArguments>();
   auto& a = *arguments;
   auto& o = a.options;
-  command->add_option("--data", a.data, "Folder that prepare wrote")->required();
-  command->add_option("--out", a.out, "Folder for the model, the log and checkpoints")->required();
-  command->add_option("--epochs", o.epochs, "Passes over the data")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--data", a.data, "Folder that prepare wrote")->required()->check(not_empty());
+  command->add_option("--out", a.out, "Folder for the model, the log and checkpoints")->required()->check(not_empty());
+  command->add_option("--epochs", o.epochs, "Passes over the data")->check(at_least_one())->capture_default_str();
   command->add_option("--batch", o.batch, "Molecules per step")->check(CLI::Range(2, 1 << 20))->capture_default_str();
-  command->add_option("--lr", o.learning_rate, "Adam's learning rate")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--lr", o.learning_rate, "Adam's learning rate")->check(above_zero())->capture_default_str();
   command->add_option("--lr-3d", o.conformer_learning_rate, "The same for the conformers' encoder")
-      ->check(CLI::PositiveNumber)
+      ->check(above_zero())
       ->capture_default_str();
   command->add_option("--weight-decay", o.weight_decay, "Adam's L2 weight decay")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_below_zero())
       ->capture_default_str();
   command->add_option("--clip", o.clip_norm, "Largest gradient norm (0: no limit)")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_below_zero())
       ->capture_default_str();
   command->add_option("--schedule", a.schedule, "Learning-rate schedule")
       ->check(CLI::IsMember({"cosine", "multistep"}))
       ->capture_default_str();
-  command->add_option("--temperature", a.model.temperature, "Of NT-Xent")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--temperature", a.model.temperature, "Of NT-Xent")->check(above_zero())->capture_default_str();
   command->add_option("--classifier-weight", a.model.classifier_weight, "Of the modality classifier's loss")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_below_zero())
       ->capture_default_str();
-  command->add_option("--width", a.model.width, "Width of all vectors")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--layers", a.model.layers, "Layers of the 2D encoder")->check(CLI::PositiveNumber)->capture_default_str();
-  command->add_option("--heads", a.model.heads, "Attention heads")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--width", a.model.width, "Width of all vectors")->check(at_least_one())->capture_default_str();
+  command->add_option("--layers", a.model.layers, "Layers of the 2D encoder")->check(at_least_one())->capture_default_str();
+  command->add_option("--heads", a.model.heads, "Attention heads")->check(at_least_one())->capture_default_str();
   command->add_option("--dropout", a.model.dropout, "Dropout of the 2D encoder")->check(CLI::Range(0.0, 0.99))->capture_default_str();
   command->add_option("--attention-dropout", a.model.attention_dropout, "Dropout of its attention")
       ->check(CLI::Range(0.0, 0.99))
@@ -185,7 +223,7 @@ void add_pretrain(CLI::App& program, Common& common, Body& body) {
       ->capture_default_str();
   command->add_option("--holdout-seed", a.holdout_seed, "Seed of that choice")->capture_default_str();
   command->add_option("--evaluate-every", o.evaluate_every, "Epochs between held-out evaluations")
-      ->check(CLI::PositiveNumber)
+      ->check(at_least_one())
       ->capture_default_str();
   command->add_flag("--resume", o.resume, "Go on from the run's last checkpoint");
   command->add_flag("--force", a.force, "Replace the run in the folder");

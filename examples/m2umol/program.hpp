@@ -30,12 +30,27 @@ using Body = std::function<void()>;
 /// Adds --threads and --seed.
 void add_common(CLI::App& command, Common& common);
 
+// Checks of options' values that say in words what is wrong.
+CLI::Validator above_zero();      ///< a finite number
+CLI::Validator not_below_zero();  ///< a finite number
+CLI::Validator at_least_one();    ///< a whole number
+CLI::Validator not_empty();       ///< a path or text
+
+/// Makes sure that a file can be written there before hours go into its contents; leaves nothing behind.
+/// @throws m2u::Error naming the file.
+void expect_writable(std::filesystem::path const& file);
+/// The same for files in a folder, which need not exist.
+void expect_writable_folder(std::filesystem::path const& folder);
+
 // Each adds its command to the program; `body` is set when the user chose it.
 void add_prepare(CLI::App& program, Common& common, Body& body);
 void add_pretrain(CLI::App& program, Common& common, Body& body);
 void add_embed(CLI::App& program, Common& common, Body& body);
 void add_retrieve(CLI::App& program, Common& common, Body& body);
 void add_demo(CLI::App& program, Common& common, Body& body);
+
+/// The revision that this program was built from.
+char const* git_revision();
 
 /// A bar on a terminal, else a line every few seconds, on standard error.
 class PrepareBar {
@@ -75,8 +90,9 @@ PretrainResult run_pretraining(m2u::Table const& table, Configuration configurat
                                PretrainOptions const& options, double holdout,
                                std::uint64_t holdout_seed);
 
-/// Sizes and vocabularies that a prepared table asks for. @throws m2u::Error if it is not one of molecules.
-Configuration configuration_for(m2u::Table const& table);
+/// Sizes and vocabularies that a prepared table asks for. @throws m2u::Error naming the folder if it is not
+/// one of molecules.
+Configuration configuration_for(m2u::Table const& table, std::string const& folder);
 
 /// A text table of held-out retrieval before and after.
 std::string retrieval_table(std::vector<HeldOut> const& before, std::vector<HeldOut> const& after);

@@ -46,11 +46,28 @@ std::string shortened(std::string_view text, std::size_t length) {
   return text.size() <= length ? std::string(text) : std::string(text.substr(0, length - 1)) + "…";
 }
 
+/// @throws m2u::Error if the model can't read what the library was prepared with.
+void expect_fitting(m2u::Table const& table, Configuration const& model, RetrieveArguments const& arguments) {
+  auto const library = configuration_for(table, arguments.library);
+  auto const check = [&](bool fits, char const* what) {
+    m2u::expects(fits, arguments.library, " was prepared with ", what, " than the data that ",
+                 arguments.model, " was trained on",
+                 arguments.by == "text" || arguments.by == "bio" ? "; --by 2d does not depend on them" : "");
+  };
+  check(library.encoding_steps == model.encoding_steps, "other positional encodings");
+  check(arguments.by != "text" || (library.text_buckets == model.text_buckets &&
+                                   library.text_longest == model.text_longest),
+        "other hashed n-grams");
+  check(arguments.by != "bio" || (library.targets == model.targets && library.categories == model.categories),
+        "other targets or categories");
+}
+
 void run_retrieve(RetrieveArguments const& arguments, Common const& common) {
   auto const engine = Engine::load(arguments.model);
   auto const table_of_query = table_of_molecule(arguments.query, engine.configuration());
   auto const query = engine.embed(table_of_query, {0}, {.real = false}, 1);
   Library library{m2u::open_shards(arguments.library), {}};
+  expect_fitting(library.table, engine.configuration(), arguments);
   std::vector<int> rows(static_cast<std::size_t>(library.table.size()));
   std::iota(rows.begin(), rows.end(), 0);
   library.vectors = engine.embed(library.table, rows, {.generated = false, .real = arguments.by != "2d"},
@@ -75,13 +92,13 @@ void add_retrieve(CLI::App& program, Common& common, Body& body) {
       program.add_subcommand("retrieve", "Find the molecules of a prepared library that are nearest to a query");
   auto const arguments = std::make_shared<RetrieveArguments>();
   auto& a = *arguments;
-  command->add_option("--model", a.model, "model.safetensors of a run")->required();
-  command->add_option("--library", a.library, "Folder that prepare wrote")->required();
+  command->add_option("--model", a.model, "model.safetensors of a run")->required()->check(not_empty());
+  command->add_option("--library", a.library, "Folder that prepare wrote")->required()->check(not_empty());
   command->add_option("--query", a.query, "SMILES of the query")->required();
   command->add_option("--by", a.by, "Compare 2D vectors, or the query's generated with the library's real vectors")
       ->check(CLI::IsMember({"2d", "3d", "text", "bio"}))
       ->capture_default_str();
-  command->add_option("--top", a.top, "How many")->check(CLI::PositiveNumber)->capture_default_str();
+  command->add_option("--top", a.top, "How many")->check(at_least_one())->capture_default_str();
   add_common(*command, common);
   command->callback([arguments, &common, &body] {
     body = [arguments, &common] { run_retrieve(*arguments, common); };

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2u/text/hashed_ngrams.hpp"
 
+#include "m2u/text/tf_idf.hpp"
+
 #include <algorithm>
 #include <cmath>
 #include <functional>
@@ -43,9 +45,9 @@ TEST_CASE("n-grams are counted in their buckets", "[hashed_ngrams]") {
   // aspirin, binds, aspirin, "aspirin binds", "binds aspirin": 5 n-grams.
   auto const row = m2u::hashed_ngrams("Aspirin binds aspirin");
   CHECK(row.columns.size() == 4);
-  CHECK_THAT(weight_of(row, aspirin), WithinAbs(2.0 / std::sqrt(5.0), 1e-6));
+  CHECK_THAT(weight_of(row, aspirin), WithinAbs(2.0, 1e-6));
   CHECK_THAT(weight_of(row, m2u::hashed_ngrams("binds").columns[0]),
-             WithinAbs(1.0 / std::sqrt(5.0), 1e-6));
+             WithinAbs(1.0, 1e-6));
   CHECK(std::adjacent_find(row.columns.begin(), row.columns.end(), std::greater_equal<>{}) ==
         row.columns.end());
   // Order matters to pairs, not to words.
@@ -68,7 +70,7 @@ TEST_CASE("hashing is fixed and spreads over the buckets", "[hashed_ngrams]") {
   CHECK(row.columns.size() == 256);
   CHECK(row.columns.front() >= 0);
   CHECK(row.columns.back() < 256);
-  float const expected = 2000.0F / 256.0F / std::sqrt(2000.0F);
+  float const expected = 2000.0F / 256.0F;
   CHECK(*std::max_element(row.weights.begin(), row.weights.end()) < 3 * expected);
 }
 
@@ -79,4 +81,27 @@ TEST_CASE("n-gram options are checked", "[hashed_ngrams]") {
                     ContainsSubstring("not a power of two"));
   CHECK_THROWS_WITH(m2u::hashed_ngrams("a", {.longest = 0}), ContainsSubstring("at most 0 words"));
   CHECK(m2u::hashed_ngrams("a b", {.buckets = 1}).columns == std::vector{0});
+}
+
+TEST_CASE("rare words weigh more, and rows have length 1", "[tf_idf]") {
+  m2u::HashedNgramOptions const words_only{.longest = 1};
+  auto const row = [&](char const* text) { return m2u::hashed_ngrams(text, words_only); };
+  m2u::TfIdf weights(words_only.buckets);
+  for (char const* const text : {"a statin", "a kinase inhibitor", "a statin again", ""}) {
+    weights.add(row(text));
+  }
+  CHECK(weights.texts() == 3);
+  auto const weighed = weights.weigh(row("a statin statin kinase"));
+  auto const of = [&](char const* word) { return static_cast<double>(weight_of(weighed, row(word).columns[0])); };
+  double const a = std::log(4.0 / 4.0) + 1.0;
+  double const statin = (1.0 + std::log(2.0)) * (std::log(4.0 / 3.0) + 1.0);
+  double const kinase = std::log(4.0 / 2.0) + 1.0;
+  double const length = std::sqrt(a * a + statin * statin + kinase * kinase);
+  CHECK_THAT(of("a"), WithinAbs(a / length, 1e-6));
+  CHECK_THAT(of("statin"), WithinAbs(statin / length, 1e-6));
+  CHECK_THAT(of("kinase"), WithinAbs(kinase / length, 1e-6));
+  CHECK(weights.weigh({}).columns.empty());
+  m2u::TfIdf const same(weights.texts(), weights.texts_with());
+  CHECK(same.weigh(row("a statin")).weights == weights.weigh(row("a statin")).weights);
+  CHECK_THROWS_WITH(m2u::TfIdf(1).weigh(m2u::SparseRow{{1}, {1.0F}}), ContainsSubstring("bucket 1 of 1"));
 }

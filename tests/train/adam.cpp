@@ -262,22 +262,22 @@ TEMPLATE_LIST_TEST_CASE("a gradient or loss that is not finite stops all updates
 }
 
 TEST_CASE("schedules", "[schedule]") {
-  static_assert(m2u::Schedule<m2u::MultiStep> && m2u::Schedule<m2u::Cosine> &&
+  static_assert(m2u::Schedule<m2u::MultiStep> && m2u::Schedule<m2u::CosineDecay> &&
                 m2u::Schedule<m2u::Constant> && m2u::Schedule<m2u::TrainSchedule> &&
                 !m2u::Schedule<int>);
   m2u::MultiStep const steps{{100, 200}, 0.8};
   CHECK(steps(99.99) == 1.0);
   CHECK(steps(100) == 0.8);
   CHECK(steps(200) == Approx(0.64));
-  m2u::Cosine const cosine{.total = 10, .warmup = 2, .floor = 0.1};
+  m2u::CosineDecay const cosine{.total = 10, .warmup = 2, .floor = 0.1};
   CHECK(cosine(0) == 0.0);
   CHECK(cosine(1) == 0.5);
   CHECK(cosine(2) == 1.0);
   CHECK(cosine(6) == Approx(0.55));
   CHECK(cosine(10) == Approx(0.1));
   CHECK(cosine(50) == Approx(0.1));
-  CHECK(m2u::Cosine{.total = 4}(0) == 1.0);
-  CHECK_THROWS_AS((m2u::Cosine{.total = 1, .warmup = 1}(0)), m2u::Error);
+  CHECK(m2u::CosineDecay{.total = 4}(0) == 1.0);
+  CHECK_THROWS_AS((m2u::CosineDecay{.total = 1, .warmup = 1}(0)), m2u::Error);
   m2u::TrainSchedule const stored = m2u::Constant{};
   CHECK(stored(17.5) == 1.0);
 }

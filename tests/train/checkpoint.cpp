@@ -68,7 +68,7 @@ Bits train(std::filesystem::path const& folder, m2u::FitOptions const& options,
 constexpr int child_epochs = 40;
 m2u::FitOptions child_options() {
   return {.epochs = child_epochs,
-          .schedule = m2u::Cosine{.total = child_epochs, .warmup = 3},
+          .schedule = m2u::CosineDecay{.total = child_epochs, .warmup = 3},
           .clip_norm = 0.5,
           .seed = {8},
           .resume = true,

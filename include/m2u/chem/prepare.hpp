@@ -109,6 +109,8 @@ class PreparedTable {
     nlohmann::json json;
     json["vocabularies"] = {{"targets", source_.targets().terms()},
                             {"categories", source_.categories().terms()}};
+    json["text"] = {{"texts", source_.text_weights().texts()},
+                    {"texts_with", source_.text_weights().texts_with()}};
     json["options"] = {{"encoding_steps", options_.features.encoding_steps},
                        {"max_atoms", options_.max_atoms},
                        {"compute_conformers", options_.compute_conformers},
@@ -178,7 +180,8 @@ class ProgressReport {
 /// Parses and featurises molecules, computes their conformers and puts everything into a table. RDKit's
 /// molecules live only while they are worked on. Every molecule in the table has "2d"; it has "3d" if a
 /// conformer was given or computed, "text" if its description has words, and "bio" if it has a target or a
-/// category of the vocabularies. The metadata holds "modalities", "vocabularies", "options" and "counts".
+/// category of the vocabularies. The metadata holds "modalities", "vocabularies", "text"
+/// (what TfIdf counted), "options" and "counts".
 /// @param progress called a few times a second, by one thread at a time, not always the same.
 /// @throws Error only for wrong options; bad molecules are in `rejects`.
 inline PreparedMolecules prepare_molecules(

@@ -19,6 +19,7 @@
 #include "m2u/chem/molecule.hpp"
 #include "m2u/chem/vocabulary.hpp"
 #include "m2u/text/hashed_ngrams.hpp"
+#include "m2u/text/tf_idf.hpp"
 
 namespace m2u {
 
@@ -58,7 +59,7 @@ class RecordPreparation {
   /// Vocabularies are of all records but those with a repeated id, also of those whose molecule is rejected later.
   /// Repeated ids are rejected; repeated titles get their line appended.
   RecordPreparation(std::span<MoleculeRecord const> records, PrepareOptions const& options)
-      : records_(records), options_(options) {
+      : records_(records), options_(options), text_weights_(options.text.buckets) {
     std::unordered_map<std::string_view, std::size_t> lines;
     VocabularyCounter targets;
     VocabularyCounter categories;
@@ -71,6 +72,7 @@ class RecordPreparation {
       if (fresh || record.title_as_id) {
         targets.add(split_terms(record.targets));
         categories.add(categories_of(record));
+        text_weights_.add(hashed_ngrams(record.description, options.text));
       }
     }
     targets_ = targets.finish(options.min_count);
@@ -81,6 +83,7 @@ class RecordPreparation {
   PrepareOptions const& options() const { return options_; }
   Vocabulary const& targets() const { return targets_; }
   Vocabulary const& categories() const { return categories_; }
+  TfIdf const& text_weights() const { return text_weights_; }
 
   PreparedRow prepare(std::size_t index) const {
     auto const& record = records_[index];
@@ -113,7 +116,7 @@ class RecordPreparation {
       return row;
     }
     row.conformer = conformer(record, parsed);
-    row.text = hashed_ngrams(record.description, options_.text);
+    row.text = text_weights_.weigh(hashed_ngrams(record.description, options_.text));
     row.targets = targets_.numbers(split_terms(record.targets));
     row.categories = categories_.numbers(categories_of(record));
     return row;
@@ -168,6 +171,7 @@ class RecordPreparation {
   std::unordered_map<std::size_t, std::size_t> repeated_;  // record → line of the first with its id
   Vocabulary targets_;
   Vocabulary categories_;
+  TfIdf text_weights_;
 };
 
 }  // namespace detail

@@ -76,11 +76,7 @@ class DelimitedReader {
   int column(std::string_view name) const {
     int const result = find(name);
     if (result == static_cast<int>(header_.size())) {
-      std::string known;
-      for (auto const& column : header_) {
-        known += (known.empty() ? "\"" : ", \"") + column + "\"";
-      }
-      fail(path().string(), " has no column \"", name, "\"; it has ", known);
+      fail(path().string(), " has no column \"", name, "\"; it has ", listing());
     }
     return result;
   }
@@ -114,6 +110,22 @@ class DelimitedReader {
   }
 
  private:
+  /// The columns' names, not too many and not too long: the file may not be a table at all.
+  std::string listing() const {
+    constexpr std::size_t longest = 40;
+    constexpr std::size_t most = 20;
+    std::string text;
+    for (std::size_t i = 0; i < std::min(most, header_.size()); ++i) {
+      auto column = header_[i].substr(0, longest);
+      std::replace_if(
+          column.begin(), column.end(), [](unsigned char c) { return c < 32 || c == 127; }, '?');
+      text += (text.empty() ? "\"" : ", \"") + column +
+              (header_[i].size() > longest ? "...\"" : "\"");
+    }
+    return header_.size() > most ? text + " and " + std::to_string(header_.size() - most) + " more"
+                                 : text;
+  }
+
   static DelimitedFormat format_of(std::filesystem::path name, DelimitedFormat wish) {
     if (wish != DelimitedFormat::automatic) {
       return wish;

@@ -4,13 +4,11 @@
 ///
 /// Columns of a modality m, whose description is in the table's metadata under "modalities":
 ///
-/// | kind      | columns                                                                          |
-/// |-----------|----------------------------------------------------------------------------------|
-/// | graph     | m.node_features, m.encoding (if any), m.source, m.target, m.edge_features (if any)
-/// | | conformer | m.atomic_numbers, m.positions, m.source, m.target | | sparse    | for each
-/// vocabulary v = 0, 1, …: m.v.columns, m.v.weights (empty for all ones)   | | dense     | m.values
-/// | | all       | m.present: a byte, 1 if the row has the modality; absent rows hold no other
-/// items |
+/// - graph: m.node_features, m.source, m.target, and if there are any, m.encoding, m.edge_features
+/// - conformer: m.atomic_numbers, m.positions, m.source, m.target
+/// - sparse: for each vocabulary v = 0, 1, …: m.v.columns, m.v.weights (empty for all ones)
+/// - dense: m.values
+/// - all: m.present, a byte, 1 if the row has the modality; absent rows hold no other items
 #pragma once
 
 #include <cmath>

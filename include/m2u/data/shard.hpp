@@ -117,9 +117,9 @@ inline Table open_shards(std::filesystem::path const& folder, OpenOptions const&
   auto const json = parse_json({reinterpret_cast<char const*>(bytes.data()), bytes.size()}, name);
   JsonObject const dataset(json, name);
   expects(dataset.text("format") == "m2u dataset", name, " does not describe an m2u data set");
-  auto const version = dataset.integer("version");
-  expects(version == static_cast<std::int64_t>(shard::version), name, " has the format version ",
-          version, ", but this m2u reads version ", shard::version);
+  auto const found = dataset.integer("version");
+  expects(found == static_cast<std::int64_t>(shard::version), name, " has the format version ",
+          found, ", but this m2u reads version ", shard::version);
   expects(dataset.text("checksum") == shard::dataset_checksum(json, name), name,
           ": the checksum is wrong; the file was altered");
   std::vector<ColumnSpec> columns;

@@ -11,7 +11,7 @@
 #include "m2u/core/matrix.hpp"
 #include "m2u/core/ragged.hpp"
 #include "m2u/core/random.hpp"
-#include "m2u/kernels/exponential.hpp"
+#include "m2u/core/exponential.hpp"
 #include "m2u/kernels/team_gemm.hpp"
 
 namespace m2u::kernels {

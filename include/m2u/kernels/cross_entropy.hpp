@@ -5,7 +5,7 @@
 
 #include "m2u/core/matrix.hpp"
 #include "m2u/kernels/elementwise.hpp"
-#include "m2u/kernels/exponential.hpp"
+#include "m2u/core/exponential.hpp"
 #include "m2u/kernels/team_reduce.hpp"
 
 namespace m2u::kernels {

@@ -15,10 +15,14 @@ Tensor<S, R> activation(Tape<S, R>& tape, Tensor<S, R> const& x, Activation kind
     return x;
   }
   auto const y = tape.result(x.rows(), x.cols(), x);
-  kernels::activation_forward(tape.space(), x.value, kind, y.value);
+  with_activation(kind, [&]<Activation known>() {
+    kernels::activation_forward<known>(tape.space(), x.value, y.value);
+  });
   tape.record("activation", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
     auto const [dx, accumulate] = back.gradient(x);
-    kernels::activation_backward(back.space(), x.value, dy, kind, dx, accumulate);
+    with_activation(kind, [&]<Activation known>() {
+      kernels::activation_backward<known>(back.space(), x.value, dy, dx, accumulate);
+    });
   });
   return y;
 }

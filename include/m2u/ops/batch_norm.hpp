@@ -56,7 +56,7 @@ void batch_norm_backward(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> c
 /// used. They are also used, and left alone, in training with fewer than two rows, where PyTorch
 /// raises: a batch with one molecule must not stop a run.
 /// @param x [rows, cols]  @param gamma [1, cols]  @param beta [1, cols]
-/// @param running_mean @param running_variance state of [1, cols]
+/// @param running_mean, running_variance state of [1, cols]
 /// @return [rows, cols]  @throws Error if the shapes do not fit.
 template <ExecutionSpace S, class R>
 Tensor<S, R> batch_norm(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const& gamma,

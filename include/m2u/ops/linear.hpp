@@ -43,17 +43,16 @@ Tensor<S, R> linear(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const&
   bool const keep = activation != Activation::none && activation != Activation::relu;
   auto const before = keep ? tape.matrix(y.rows(), y.cols()) : y.value;
   gemm(tape.space(), x.value, weight.value, before, {.transpose_b = true});
-  if (keep) {
-    kernels::bias_activation(tape.space(), before, bias.value, Activation::none, before);
-    kernels::activation_forward(tape.space(), before, activation, y.value);
-  } else {
-    kernels::bias_activation(tape.space(), before, bias.value, activation, y.value);
-  }
+  with_activation(activation, [&]<Activation kind>() {
+    kernels::bias_activation<kind>(tape.space(), before, bias.value, y.value);
+  });
   tape.record("linear", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
     auto delta = dy;
     if (activation != Activation::none) {
       delta = back.matrix(dy.extent_int(0), dy.extent_int(1));
-      kernels::activation_backward(back.space(), before, dy, activation, delta, false);
+      with_activation(activation, [&]<Activation kind>() {
+        kernels::activation_backward<kind>(back.space(), before, dy, delta, false);
+      });
     }
     detail::linear_backward(back, x, weight, delta);
     if (bias.differentiable()) {

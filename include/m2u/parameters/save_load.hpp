@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "m2u/parameters/content_sum.hpp"
 #include "m2u/parameters/parameters.hpp"
 #include "m2u/parameters/safetensors.hpp"
 
@@ -26,14 +27,6 @@ inline void append_tensors(std::string const& prefix, std::vector<LayoutEntry> c
                        {entry.shape.begin(), entry.shape.end()},
                        {first, first + static_cast<std::ptrdiff_t>(entry.slice.size())}});
   }
-}
-
-inline std::string shape_text(std::vector<std::int64_t> const& shape) {
-  std::string text = "[";
-  for (std::size_t i = 0; i < shape.size(); ++i) {
-    text += (i == 0 ? "" : ", ") + std::to_string(shape[i]);
-  }
-  return text + "]";
 }
 
 /// Fills a flat buffer from the tensors named `prefix` + an entry's name. Appends what is wrong to
@@ -77,25 +70,28 @@ inline void append_unexpected(SafetensorsFile const& file, std::set<std::string>
 
 }  // namespace detail
 
-/// Writes every parameter and every state entry under its name, atomically. Waits for the device.
+/// Writes every parameter and every state entry under its name, atomically, with a checksum of
+/// everything in the metadata. Waits for the device.
 template <ExecutionSpace S>
 void save_parameters(std::filesystem::path const& path, Parameters<S> const& theta,
-                     std::map<std::string, std::string> const& metadata = {}) {
+                     std::map<std::string, std::string> metadata = {}) {
   Kokkos::fence("m2u::parameters::save");
   std::vector<NamedTensor> tensors;
   detail::append_tensors("", theta.layout().parameters(), to_host(S{}, theta.values()), tensors);
   detail::append_tensors("", theta.layout().state(), to_host(S{}, theta.state()), tensors);
+  add_content_sum(tensors, metadata);
   write_safetensors(path, tensors, metadata);
 }
 
 /// Reads what save_parameters wrote, or any safetensors file with the same names and shapes.
 /// @return the file's metadata.
-/// @throws Error listing every tensor that is missing, unexpected, misshapen or not finite, and the
-/// parameters are then as before.
+/// @throws Error if the file has a checksum that is wrong, or listing every tensor that is missing,
+/// unexpected, misshapen or not finite; the parameters are then as before.
 template <ExecutionSpace S>
 std::map<std::string, std::string> load_parameters(std::filesystem::path const& path,
                                                    Parameters<S> const& theta) {
   SafetensorsFile const file(path);
+  check_content_sum(file);
   auto const& layout = theta.layout();
   std::set<std::string> expected;
   std::string problems;

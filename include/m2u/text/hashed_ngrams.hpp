@@ -4,7 +4,6 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -40,9 +39,8 @@ inline std::vector<std::string> words(std::string_view text) {
   return result;
 }
 
-/// The text's n-grams, hashed into buckets: rising columns, each with count / √(n-grams in the
-/// text) as its weight, so that the sum of the weights grows slowly with the text's length. Text
-/// without words gives an empty row. The same on every machine.
+/// The text's n-grams, hashed into buckets: rising columns, each with its count as weight (TfIdf makes
+/// better weights of them). Text without words gives an empty row. The same on every machine.
 /// @throws Error if buckets is not a power of two or longest is not positive.
 inline SparseRow hashed_ngrams(std::string_view text, HashedNgramOptions const& options = {}) {
   expects(options.buckets > 0 && (options.buckets & (options.buckets - 1)) == 0,
@@ -63,16 +61,12 @@ inline SparseRow hashed_ngrams(std::string_view text, HashedNgramOptions const& 
   }
   std::sort(buckets.begin(), buckets.end());
   SparseRow row;
-  float const weight = 1.0F / std::sqrt(static_cast<float>(buckets.size()));
   for (int const bucket : buckets) {
     if (row.columns.empty() || row.columns.back() != bucket) {
       row.columns.push_back(bucket);
       row.weights.push_back(0.0F);
     }
     row.weights.back() += 1.0F;
-  }
-  for (float& count : row.weights) {
-    count *= weight;
   }
   return row;
 }

@@ -13,6 +13,9 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json.hpp>
+
+#include "m2u/parameters/content_sum.hpp"
 #include "m2u/parameters/save_load.hpp"
 #include "m2u/train/info.hpp"
 
@@ -22,33 +25,34 @@ namespace detail {
 
 inline constexpr char const* checkpoint_format = "m2u checkpoint 1";
 
-/// Checksum over metadata (its own entry left out), names, shapes and bytes, in the order of the
-/// names.
-class CheckpointSum {
- public:
-  void add(std::map<std::string, std::string> const& metadata) {
-    for (auto const& [key, value] : metadata) {
-      if (key != "checksum") {
-        add(key);
-        add(value);
-      }
+/// How two configurations differ. Of JSON objects only fields that are not the same are shown, and
+/// not too many: they may hold whole vocabularies.
+inline std::string difference(std::string const& saved, std::string const& now) {
+  auto const quoted = [](std::string const& text) { return '"' + text + '"'; };
+  auto const before = nlohmann::json::parse(saved, nullptr, false);
+  auto const after = nlohmann::json::parse(now, nullptr, false);
+  if (!before.is_object() || !after.is_object()) {
+    return quoted(saved) + ", but now it is " + quoted(now);
+  }
+  auto const from = before.flatten();  // "/model/width": 64
+  auto const to = after.flatten();
+  auto fields = from;
+  fields.update(to);
+  auto const value = [](nlohmann::json const& flat, std::string const& field) {
+    return flat.contains(field) ? flat[field].dump(-1, ' ', true) : std::string("nothing");
+  };
+  std::string text;
+  int differing = 0;
+  constexpr int most = 4;
+  for (auto const& [field, ignored] : fields.items()) {
+    auto const was = value(from, field);
+    auto const is = value(to, field);
+    if (was != is && ++differing <= most) {
+      text += (differing == 1 ? "" : "; ") + field.substr(1) + " was " + was + ", but now it is " + is;
     }
   }
-  void add(std::string const& name, std::vector<std::int64_t> const& shape,
-           std::span<std::byte const> bytes) {
-    add(name);
-    add(shape_text(shape));
-    sum_.add(bytes);
-  }
-  std::string text() const { return std::to_string(sum_.value()); }
-
- private:
-  void add(std::string const& text) {
-    sum_.add(std::as_bytes(std::span(text)));
-    sum_.add(std::as_bytes(std::span("\0", 1)));
-  }
-  Checksum sum_;
-};
+  return differing <= most ? text : text + "; and " + std::to_string(differing - most) + " more";
+}
 
 /// A checkpoint that was opened and found undamaged.
 class CheckpointFile {
@@ -58,13 +62,8 @@ class CheckpointFile {
     auto const format = metadata.find("format");
     expects(format != metadata.end() && format->second == checkpoint_format, path.string(),
             " is not a checkpoint that this version reads (\"", checkpoint_format, "\")");
-    CheckpointSum sum;
-    sum.add(metadata);
-    for (auto const& name : file_.names()) {
-      sum.add(name, file_.info(name).shape, file_.bytes(name));
-    }
-    expects(text("checksum") == sum.text(), path.string(),
-            " is damaged: its checksum does not agree with its contents");
+    text(content_sum_key);  // an Error if it is missing
+    check_content_sum(file_);
   }
 
   SafetensorsFile const& tensors() const { return file_; }
@@ -112,14 +111,7 @@ void save_checkpoint(std::filesystem::path const& path, TrainingState<S> const& 
   for (auto const& [key, value] : state.configuration) {
     metadata["must agree: " + key] = value;
   }
-  std::sort(tensors.begin(), tensors.end(),
-            [](auto const& a, auto const& b) { return a.name < b.name; });
-  detail::CheckpointSum sum;
-  sum.add(metadata);
-  for (auto const& tensor : tensors) {
-    sum.add(tensor.name, tensor.shape, std::as_bytes(std::span(tensor.values)));
-  }
-  metadata["checksum"] = sum.text();
+  add_content_sum(tensors, metadata);
   write_safetensors(path, tensors, metadata);
 }
 
@@ -131,9 +123,9 @@ void load_checkpoint(std::filesystem::path const& path, TrainingState<S>& state)
   detail::CheckpointFile const file(path);
   for (auto const& [key, value] : state.configuration) {
     auto const saved = file.text("must agree: " + key);
-    expects(saved == value, path.string(), " is of a run with another ", key, ": \"", saved,
-            "\", but now it is \"", value,
-            "\". Resume with the same one, or start afresh elsewhere.");
+    expects(saved == value, path.string(), " is of a run with another ", key, ": ",
+            detail::difference(saved, value),
+            ". Resume with the same one, or start afresh elsewhere.");
   }
   auto const& layout = state.theta.layout();
   auto& optimiser = *state.optimiser;
@@ -205,10 +197,10 @@ class Checkpoints {
     try {
       load_checkpoint(file(), state);
     } catch (Error const& error) {
-      auto const older = std::filesystem::exists(file(1))
-                             ? " The one before it is " + file(1).string() + "."
-                             : std::string();
-      fail(error.what(), older);
+      std::string const reason = error.what();
+      expects(std::filesystem::exists(file(1)), reason);
+      fail(reason, reason.ends_with('.') ? "" : ".", " The checkpoint before it is ",
+           file(1).string(), ".");
     }
     saved_epoch_ = state.epoch;
     return true;

@@ -43,13 +43,13 @@ struct MultiStep {
 
 /// Rises linearly from 0 to 1 over `warmup` epochs, then falls to `floor` along half a cosine until
 /// `total` epochs (Loshchilov and Hutter, ICLR 2017), and stays there.
-struct Cosine {
+struct CosineDecay {
   double total = 100.0;
   double warmup = 0.0;
   double floor = 0.0;
   /// @throws Error unless 0 ≤ warmup < total.
   double operator()(double epoch) const {
-    expects(warmup >= 0.0 && warmup < total, "Cosine: a warm-up of ", warmup,
+    expects(warmup >= 0.0 && warmup < total, "CosineDecay: a warm-up of ", warmup,
             " epochs does not fit in ", total, " epochs");
     if (epoch < warmup) {
       return epoch / warmup;

@@ -103,6 +103,16 @@ class MultiBatch {
   std::vector<Modality> modalities_;
 };
 
+namespace detail {
+
+/// Calls to_space unqualified, so that overloads beside a user's own batch types are found.
+template <ExecutionSpace S, class Batch>
+auto bring_to(S const& space, Batch const& batch) {
+  return to_space(space, batch);
+}
+
+}  // namespace detail
+
 /// A batch as loader threads make it: still on the host, with all that is needed to bring it to S.
 /// Making one launches nothing; `to_space` does.
 template <ExecutionSpace S>
@@ -120,7 +130,7 @@ class HostBatch {
   void add(std::string name, std::span<int const> rows, Batch batch) {
     parts_.push_back([name = std::move(name), index = make_row_index(rows, size()),
                       batch = std::move(batch)](S const& space, MultiBatch<S>& result) {
-      result.add(name, m2u::to_space(space, index), m2u::to_space(space, batch));
+      result.add(name, detail::bring_to(space, index), detail::bring_to(space, batch));
     });
   }
 

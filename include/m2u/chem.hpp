@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// data.hpp and molecules by RDKit (component chem).
+#pragma once
+
+#include "m2u/chem/conformers.hpp"
+#include "m2u/chem/draw.hpp"
+#include "m2u/chem/features.hpp"
+#include "m2u/chem/molecule.hpp"
+#include "m2u/chem/prepare.hpp"
+#include "m2u/chem/read.hpp"
+#include "m2u/chem/rejects.hpp"
+#include "m2u/chem/vocabulary.hpp"
+#include "m2u/data.hpp"

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+// A small data set and a model trained on it, made by the program once for all its tests.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "data/temporary_folder.hpp"
+#include "m2umol/run_program.hpp"
+
+namespace m2u::test {
+
+using Arguments = std::vector<std::string>;
+
+inline Arguments operator+(Arguments first, Arguments const& second) {
+  first.insert(first.end(), second.begin(), second.end());
+  return first;
+}
+
+/// Every 8th of the bundled drugs, without the header.
+std::vector<std::string> drug_rows();
+inline constexpr int drugs = 38;
+
+/// The text of a table with these rows and the header of the bundled drugs.
+std::string table_text(std::vector<std::string> const& rows);
+
+/// A mol block of ethanol's heavy atoms in 3D, with the end of its SDF record.
+std::string ethanol_record(std::string const& title);
+
+struct Sample {
+  TemporaryFolder folder;
+  std::filesystem::path table = folder / "drugs.tsv";
+  std::filesystem::path data = folder / "data";  ///< without conformers
+  std::filesystem::path run = folder / "run";
+  std::filesystem::path model = run / "model.safetensors";
+  Outcome prepared;
+  Outcome trained;
+};
+
+/// Throws if one of the commands fails.
+Sample const& sample();
+
+/// `prepare` without conformers.
+Arguments prepare(std::filesystem::path const& table, std::filesystem::path const& out);
+/// `pretrain` of a tiny model, without --epochs.
+Arguments pretrain(std::filesystem::path const& data, std::filesystem::path const& run);
+/// The same, two epochs.
+Arguments pretrain_two(std::filesystem::path const& data, std::filesystem::path const& run);
+/// `embed` with the sample's model.
+Arguments embed(std::filesystem::path const& in, std::filesystem::path const& out);
+
+}  // namespace m2u::test
