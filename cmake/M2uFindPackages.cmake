@@ -1,6 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 # How each component's packages are found: shared by our own build and by the installed package.
 # Each macro sets <result> to TRUE or FALSE in the caller, and <result>_missing to what was not found.
+# RDKit's package file looks for Boost; without this, CMake 3.30 and later warn about the old module.
+# The macros remember it, and the including file has its own policy again.
+if(POLICY CMP0167)
+  cmake_policy(SET CMP0167 NEW)
+endif()
+
 macro(m2u_found result)
   set(${result} TRUE)
   set(${result}_missing "")

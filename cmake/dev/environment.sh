@@ -97,6 +97,9 @@ set_variables() {
     export OMP_NUM_THREADS=${OMP_NUM_THREADS:-$(nproc)}
     # Kokkos warns where it is not set; unbound threads share a machine better.
     export OMP_PROC_BIND=${OMP_PROC_BIND:-false}
+    # Threads that wait go to sleep after some 20 µs: on a busy machine, endless spinning (the default)
+    # makes every parallel loop wait for a thread that is not running.
+    export GOMP_SPINCOUNT=${GOMP_SPINCOUNT:-20000}
     export M2U_GIT_REVISION
     M2U_GIT_REVISION=$(git_revision)
     export CCACHE_DIR=$cache/ccache CCACHE_BASEDIR=$repo CCACHE_NOHASHDIR=1 CCACHE_MAXSIZE=5G

@@ -168,7 +168,7 @@ void run_demo(DemoArguments arguments, Common const& common) {
   m2u::PrepareOptions prepare;
   prepare.threads = common.threads;
   prepare.min_count = 2;
-  prepare_data(records, rejects, prepare, out / "data");
+  prepare_data(records, rejects, prepare, out / "data", arguments.drugs);
 
   auto& options = arguments.options;
   options.run = out / "run";

@@ -45,14 +45,15 @@ void PrepareBar::done() {
 }
 
 Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
-                      m2u::PrepareOptions const& options, fs::path const& out) {
+                      m2u::PrepareOptions const& options, fs::path const& out,
+                      std::string const& source) {
   PrepareBar bar;
   auto prepared = m2u::prepare_molecules(records, options, std::ref(bar));
   bar.done();
   for (auto const& reject : read_rejects.list()) {
     prepared.rejects.add(reject);
   }
-  m2u::expects(prepared.table.size() > 0, "no molecule could be used: all ", prepared.rejects.size(),
+  m2u::expects(prepared.table.size() > 0, source, " holds no molecule that can be used: all ", prepared.rejects.size(),
                " were rejected",
                prepared.rejects.empty() ? std::string()
                                         : "; the first, at line " +
@@ -138,7 +139,7 @@ void run_prepare(PrepareArguments arguments, Common const& common) {
   options.compute_conformers = !arguments.no_conformers;
   options.conformers.seed = static_cast<int>(common.seed % 2147483647U);
   options.threads = common.threads;
-  prepare_data(records, rejects, options, out);
+  prepare_data(records, rejects, options, out, arguments.table);
   std::cout << "data set: " << out.string() << '\n';
 }
 

@@ -131,8 +131,7 @@ TEST_CASE("m2umol prepare refuses wrong tables") {
   refused(folder.write("garbage.sdf", std::string("\x01\x02\xff\n\0\n", 7)), {"M  END"});
   refused(sample().table, {"no column \"molecule\"", "\"smiles\""}, {"--smiles", "molecule"});
   refused(sample().model, {"no column \"smiles\""});
-  bench.refused(prepare(folder.write("bad.tsv", "id\tsmiles\na\tnope\nb\tC1CC\n"), bench.out),
-                {"all 2 were rejected", "line 2", "nope"});
+  refused(folder.write("bad.tsv", "id\tsmiles\na\tnope\nb\tC1CC\n"), {"all 2 were rejected", "line 2", "nope"});
   auto const gz = folder / "whole.tsv.gz";
   REQUIRE(std::system(("gzip -c '" + sample().table.string() + "' > '" + gz.string() + "'").c_str()) == 0);
   auto const whole = read_bytes(gz);
@@ -156,7 +155,7 @@ TEST_CASE("m2umol prepare refuses wrong conformers, folders and options") {
   conformers(folder.write("cut.sdf.gz", "\x1f\x8b"), {"gz"});
   conformers(folder.write("other.sdf", ethanol_record("x")), {"no title", "\"x\"", "m2u0001"});
   conformers(folder.write("twice.sdf", ethanol_record("m2u0001") + ethanol_record("m2u0001")),
-             {"line 11", "second conformer", "m2u0001"});
+             {"line 12", "second conformer", "m2u0001"});
   bench.refused(prepare(sample().table, folder.write("file", "x")), {"cannot make the folder", "file"});
   bench.refused(prepare(sample().table, "/proc/m2umol/x"), {"cannot make the folder", "/proc/m2umol/x"});
   auto const data = bench.copy(sample().data, "data");
@@ -229,7 +228,7 @@ TEST_CASE("m2umol pretrain refuses wrong options") {
     bench.refused(with(usual, option, value), {option, value});
   }
   bench.refused(with(usual, "--heads", "3"), {"3 heads", "width 16"});
-  bench.refused(with(usual, "--width", "8"), {"width 8"});
+  bench.refused(with(usual, "--width", "8"), {"below the width 8"});
   bench.refused(with(usual, "--holdout", "0.99"), {"holding out 0.99 of 38"});
   bench.refused(with(usual, "--holdout", "0.97"), {"nothing to learn from: of 1 training molecules"});
   bench.refused(with(usual, "--out", bench.folder.write("file", "x").string()), {"cannot make the folder", "file"});
@@ -251,7 +250,7 @@ TEST_CASE("m2umol pretrain keeps runs from harm") {
            {"--epochs", "3", "epochs was 2, but now it is 3"},
            {"--batch", "9", "batch"},
            {"--seed", "5", "seed"},
-           {"--holdout", "0.1", "samples per epoch"},
+           {"--holdout", "0.1", "per epoch"},
            {"--holdout-seed", "5", "molecules"},
            {"--width", "32", "model/width was 16, but now it is 32"},
            {"--temperature", "0.5", "temperature"}}) {

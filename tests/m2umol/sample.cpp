@@ -60,19 +60,19 @@ Arguments embed(fs::path const& in, fs::path const& out) {
           "--out", out.string(), "--threads",             "1"};
 }
 
+Sample::Sample() {
+  folder.write("drugs.tsv", table_text(drug_rows()));
+  prepared = m2umol(prepare(table, data));
+  trained = m2umol(pretrain_two(data, run));
+  if (prepared.code != 0 || trained.code != 0) {
+    std::ostringstream text;
+    text << "the sample can't be made: " << prepared << trained;
+    throw std::runtime_error(text.str());
+  }
+}
+
 Sample const& sample() {
-  static Sample const made = [] {
-    Sample result;
-    result.folder.write("drugs.tsv", table_text(drug_rows()));
-    result.prepared = m2umol(prepare(result.table, result.data));
-    result.trained = m2umol(pretrain_two(result.data, result.run));
-    if (result.prepared.code != 0 || result.trained.code != 0) {
-      std::ostringstream text;
-      text << "the sample can't be made: " << result.prepared << result.trained;
-      throw std::runtime_error(text.str());
-    }
-    return result;
-  }();
+  static Sample const made;
   return made;
 }
 

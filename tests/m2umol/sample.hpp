@@ -29,7 +29,9 @@ std::string table_text(std::vector<std::string> const& rows);
 std::string ethanol_record(std::string const& title);
 
 struct Sample {
-  TemporaryFolder folder;
+  /// Throws if one of the commands fails.
+  Sample();
+  TemporaryFolder const folder;
   std::filesystem::path table = folder / "drugs.tsv";
   std::filesystem::path data = folder / "data";  ///< without conformers
   std::filesystem::path run = folder / "run";
@@ -38,7 +40,6 @@ struct Sample {
   Outcome trained;
 };
 
-/// Throws if one of the commands fails.
 Sample const& sample();
 
 /// `prepare` without conformers.

@@ -88,13 +88,10 @@ class Gps {
   /// @throws Error if the widths do not fit.
   explicit Gps(Scope const& scope, GpsOptions const& options = {})
       : nodes_(scope.scope("node_embedding"), options.node_vocabularies,
-               options.width - (options.encoding_steps > 0 ? options.encoding_width : 0)),
+               embedded_width(options)),
         edges_(scope.scope("edge_embedding"), options.edge_vocabularies, options.width),
         options_(options) {
     if (options.encoding_steps > 0) {
-      expects(options.encoding_width > 0 && options.encoding_width < options.width,
-              "Gps: the encoding's width ", options.encoding_width,
-              " must be positive and below the width ", options.width);
       encoding_norm_.emplace(scope.scope("encoding_norm"), options.encoding_steps);
       encoding_linear_.emplace(scope.scope("encoding_linear"), options.encoding_steps,
                                options.encoding_width);
@@ -128,6 +125,17 @@ class Gps {
   }
 
  private:
+  /// Columns of the node features' embedding: those that the encoding leaves.
+  static int embedded_width(GpsOptions const& options) {
+    if (options.encoding_steps <= 0) {
+      return options.width;
+    }
+    expects(options.encoding_width > 0 && options.encoding_width < options.width,
+            "Gps: the encoding's width ", options.encoding_width,
+            " must be positive and below the width ", options.width);
+    return options.width - options.encoding_width;
+  }
+
   EmbeddingSum nodes_;
   EmbeddingSum edges_;
   std::optional<BatchNorm> encoding_norm_;

@@ -39,6 +39,7 @@ class ProgressBar {
     start_ = Clock::now();
     first_epoch_ = info.first_epoch;
     drawn_ = false;
+    started_ = true;
     last_line_.clear();
   }
 
@@ -70,6 +71,9 @@ class ProgressBar {
   }
 
   void on_end(EndInfo const& info) {
+    if (!started_) {
+      return;  // the run was refused, for example for its checkpoint: the error says all
+    }
     if (terminal_ && drawn_) {
       *options_.out << '\n';
     }
@@ -134,6 +138,7 @@ class ProgressBar {
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_ = Clock::now();
   int first_epoch_ = 1;
+  bool started_ = false;
   bool drawn_ = false;
   std::string last_line_;
 };
