@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "m2u/chem/draw.hpp"
+#include "m2u/chem/prepare.hpp"
 #include "m2u/chem/read.hpp"
 #include "m2u/core/version.hpp"
 #include "m2u/data/shard.hpp"
@@ -167,6 +168,7 @@ void run_demo(DemoArguments arguments, Common const& common) {
   auto const records = demo_records(arguments, rejects);
   m2u::PrepareOptions prepare;
   prepare.threads = common.threads;
+  prepare.conformers.seed = static_cast<int>(common.seed % 2147483647U);
   prepare.min_count = 2;
   prepare_data(records, rejects, prepare, out / "data", arguments.drugs);
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // m2umol embed: molecules of a file into vectors, one row per input record.
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -7,6 +8,7 @@
 #include <memory>
 #include <optional>
 
+#include "m2u/chem/prepare.hpp"
 #include "m2u/chem/read.hpp"
 #include "m2u/data/npy.hpp"
 #include "m2u/parameters/safetensors.hpp"
@@ -171,8 +173,14 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
     }
   }
   auto const prepared = m2u::prepare_molecules(usable, graph_only(engine.configuration(), threads));
-  for (auto const& reject : prepared.rejects.list()) {
-    rejects.add(reject);
+  for (auto reject : prepared.rejects.list()) {
+    // Without a SMILES the list names a record by its id, which here is its place.
+    auto const original = std::find_if(chunk.records.begin(), chunk.records.end(),
+                                       [&](auto const& record) { return record.line == reject.line; });
+    if (original != chunk.records.end()) {
+      reject.input = m2u::input_of(*original);
+    }
+    rejects.add(std::move(reject));
   }
   std::vector<int> rows(static_cast<std::size_t>(prepared.table.size()));
   std::vector<int> row_of(chunk.records.size(), -1);

@@ -12,7 +12,7 @@
 
 #include "m2u/data/table.hpp"
 #include "m2u/retrieve/metrics.hpp"
-#include "m2u/train/trainer.hpp"
+#include "m2u/train/info.hpp"
 #include "m2u/transfer/embed.hpp"
 
 #include "m2umol/configuration.hpp"

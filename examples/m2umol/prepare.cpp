@@ -7,6 +7,7 @@
 #include <memory>
 #include <sstream>
 
+#include "m2u/chem/prepare.hpp"
 #include "m2u/chem/read.hpp"
 #include "m2u/data/shard.hpp"
 
@@ -150,7 +151,6 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
       "prepare", "Read molecules and their modalities, featurise them and write shards");
   auto const arguments = std::make_shared<PrepareArguments>();
   auto& a = *arguments;
-  a.options.conformers.seed = 42;
   command->add_option("--table", a.table, "CSV or TSV, also gzipped, with the columns id, smiles, name, "
                                           "description, targets, categories (lists by ;), or .smi or .sdf")
       ->required()->check(not_empty());

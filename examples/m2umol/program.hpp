@@ -11,10 +11,17 @@
 
 #include <CLI/CLI.hpp>
 
-#include "m2u/chem/prepare.hpp"
 #include "m2u/data/table.hpp"
 
 #include "m2umol/engine.hpp"
+
+namespace m2u {
+// Of m2u/chem: only the commands that work with molecules include RDKit.
+struct MoleculeRecord;
+struct PrepareOptions;
+struct PrepareProgress;
+class Rejects;
+}  // namespace m2u
 
 namespace m2umol {
 

@@ -75,10 +75,14 @@ class TableMolecules {
     if (find_name(header, options.smiles) == header.size()) {
       rows_.column(options.smiles);  // an Error that lists the columns
     }
-    for (auto const& [field, column] : named_fields(options)) {
+    auto const usual = named_fields({});
+    for (std::size_t i = 0; auto const& [field, column] : named_fields(options)) {
       if (auto const at = find_name(header, column); at < header.size()) {
         fields_.emplace_back(field, at);
+      } else if (column != usual[i].second) {
+        rows_.column(column);  // somebody asked for it: an Error that lists the columns
       }
+      ++i;
     }
     for (auto const& extra : options.extras) {
       extras_.push_back(static_cast<std::size_t>(rows_.column(extra)));

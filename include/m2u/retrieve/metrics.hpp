@@ -43,14 +43,20 @@ inline double rank_of(std::span<double const> scores, std::size_t answer) {
 
 inline RetrievalMetrics summarise_ranks(std::vector<double> ranks, int pool) {
   RetrievalMetrics result{.queries = static_cast<int>(ranks.size()), .pool = pool};
-  double const share = 1.0 / static_cast<double>(ranks.size());
+  auto const count = static_cast<double>(ranks.size());
+  auto const recall = [&](double k) {
+    return static_cast<double>(
+               std::count_if(ranks.begin(), ranks.end(), [=](double rank) { return rank <= k; })) /
+           count;
+  };
+  result.recall_at_1 = recall(1.0);
+  result.recall_at_5 = recall(5.0);
+  result.recall_at_10 = recall(10.0);
+  result.recall_at_20 = recall(20.0);
   for (double const rank : ranks) {
-    result.recall_at_1 += rank <= 1.0 ? share : 0.0;
-    result.recall_at_5 += rank <= 5.0 ? share : 0.0;
-    result.recall_at_10 += rank <= 10.0 ? share : 0.0;
-    result.recall_at_20 += rank <= 20.0 ? share : 0.0;
-    result.mean_reciprocal_rank += share / rank;
+    result.mean_reciprocal_rank += 1.0 / rank;
   }
+  result.mean_reciprocal_rank /= count;
   std::sort(ranks.begin(), ranks.end());
   auto const middle = ranks.size() / 2;
   result.median_rank =

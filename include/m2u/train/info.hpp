@@ -91,6 +91,14 @@ struct EndInfo {
   bool completed = false;  ///< false if an error ended the run
 };
 
+/// What Trainer::fit gives.
+struct FitResult {
+  int epochs = 0;  ///< completed, those before a resume included
+  std::uint64_t steps = 0;
+  double seconds = 0.0;            ///< of this call
+  std::vector<EpochInfo> history;  ///< of the epochs of this call
+};
+
 /// Everything that a run needs to go on as if it had not been interrupted.
 template <ExecutionSpace S>
 struct TrainingState {

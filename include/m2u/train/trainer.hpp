@@ -34,13 +34,6 @@ struct FitOptions {
   int check_every = 0;             ///< steps between looks at the loss; 0: 1 on hosts, 32 elsewhere
 };
 
-struct FitResult {
-  int epochs = 0;  ///< completed, those before a resume included
-  std::uint64_t steps = 0;
-  double seconds = 0.0;            ///< of this call
-  std::vector<EpochInfo> history;  ///< of the epochs of this call
-};
-
 /// Trains a model. The parameters and the optimiser are shared with the caller; the model and the
 /// callbacks are copied (std::ref keeps a callback the caller's). See info.hpp for what a callback
 /// is.
