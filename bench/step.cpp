@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The sgemm peak of this machine, and a pre-training step beside it: forward, backward and update of a GPS
-// hub with text and bio on made-up graphs. Options are Google Benchmark's; --benchmark_out=FILE writes JSON.
+// The sgemm peak of this machine, and a pre-training step beside it: forward, backward and update
+// of a GPS hub with text and bio on made-up graphs. Options are Google Benchmark's;
+// --benchmark_out=FILE writes JSON.
 #include <benchmark/benchmark.h>
 
 #include "m2u/core/version.hpp"
@@ -33,8 +34,9 @@ BENCHMARK(sgemm)->Arg(1024)->Arg(2048)->UseRealTime()->Unit(benchmark::kMillisec
 
 auto composition(m2u::ParameterLayout& layout) {
   return m2u::MultiToUni{
-      m2u::hub(m2u::Gps{layout.scope("hub"), {.node_vocabularies = {7, 3}, .edge_vocabularies = {4},
-                                              .encoding_steps = 4}}),
+      m2u::hub(
+          m2u::Gps{layout.scope("hub"),
+                   {.node_vocabularies = {7, 3}, .edge_vocabularies = {4}, .encoding_steps = 4}}),
       m2u::match<"text">(m2u::HashedText{layout.scope("text"), {.buckets = 32}},
                          m2u::LinearAdapter{layout.scope("to_text"), 128, 128}, m2u::NtXent{}),
       m2u::match<"bio">(m2u::MultiHot{layout.scope("bio"), {.vocabularies = {9, 5}}},
@@ -68,8 +70,8 @@ BENCHMARK(pretrain_step)->Arg(32)->Arg(256)->UseRealTime()->Unit(benchmark::kMil
 int main(int argc, char** argv) {
   Kokkos::ScopeGuard const guard(argc, argv);
   benchmark::AddCustomContext("m2u", std::string(m2u::version) + " " + M2U_GIT_REVISION);
-  benchmark::AddCustomContext("space", std::string(S::name()) + ", " +
-                                           std::to_string(S{}.concurrency()) + " threads");
+  benchmark::AddCustomContext(
+      "space", std::string(S::name()) + ", " + std::to_string(S{}.concurrency()) + " threads");
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
     return 1;

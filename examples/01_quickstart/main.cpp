@@ -13,8 +13,8 @@ int main(int argc, char** argv) {
   // modality may be missing anywhere, except the 2D graph.
   m2u::Rejects rejects;
   auto const records = m2u::read_molecules(M2U_EXAMPLE_DATA "/drugs.tsv", rejects);
-  auto const prepared = m2u::prepare_molecules(
-      records, {.conformers = {.max_atoms = 30}, .text = {.buckets = 4096}});
+  auto const prepared =
+      m2u::prepare_molecules(records, {.conformers = {.max_atoms = 30}, .text = {.buckets = 4096}});
   m2u::TableDataset const drugs{prepared.table};
   std::vector<int> train;
   std::vector<int> held_out;  // with text, to ask for it
@@ -27,14 +27,14 @@ int main(int argc, char** argv) {
       m2u::hub(m2u::Gps{layout.scope("hub"), {.width = 64, .layers = 2}}),
       m2u::match<"3d">(m2u::SchNet{layout.scope("3d"), {.width = 64, .filters = 64, .out = 64}},
                        m2u::LinearAdapter{layout.scope("to_3d"), 64, 64}, m2u::NtXent{}),
-      m2u::match<"text">(m2u::HashedText{layout.scope("text"),
-                                         {.buckets = 4096, .width = 64, .out = 64}},
-                         m2u::LinearAdapter{layout.scope("to_text"), 64, 64}, m2u::NtXent{}),
-      m2u::match<"bio">(m2u::MultiHot{layout.scope("bio"),
-                                      {.vocabularies = {prepared.targets.size(),
-                                                        prepared.categories.size()},
-                                       .out = 64}},
-                        m2u::LinearAdapter{layout.scope("to_bio"), 64, 64}, m2u::NtXent{}),
+      m2u::match<"text">(
+          m2u::HashedText{layout.scope("text"), {.buckets = 4096, .width = 64, .out = 64}},
+          m2u::LinearAdapter{layout.scope("to_text"), 64, 64}, m2u::NtXent{}),
+      m2u::match<"bio">(
+          m2u::MultiHot{
+              layout.scope("bio"),
+              {.vocabularies = {prepared.targets.size(), prepared.categories.size()}, .out = 64}},
+          m2u::LinearAdapter{layout.scope("to_bio"), 64, 64}, m2u::NtXent{}),
       m2u::joint(m2u::ModalityClassifier{layout.scope("modality"), {.width = 64}})};
 
   m2u::Parameters<Space> const theta{Space{}, layout, m2u::Seed{42}};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// An encoder and an objective of your own. Both are plain structs with a call operator, written from
-// the library's layers and ops; gradients, devices and checkpoints come with those.
+// An encoder and an objective of your own. Both are plain structs with a call operator, written
+// from the library's layers and ops; gradients, devices and checkpoints come with those.
 #include <cmath>
 #include <cstdio>
 

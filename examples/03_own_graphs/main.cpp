@@ -81,8 +81,8 @@ std::vector<float> measure(Network const& network, Random& random) {
   }
   auto const nodes = static_cast<double>(num_vertices(network));
   std::vector<float> values;
-  for (double const value : {nodes, static_cast<double>(num_edges(network)), leaves,
-                             std::sqrt(squares), largest}) {
+  for (double const value :
+       {nodes, static_cast<double>(num_edges(network)), leaves, std::sqrt(squares), largest}) {
     values.push_back(static_cast<float>(value) / 10.0F * (0.97F + 0.06F * random.uniform()));
   }
   return values;
@@ -128,7 +128,9 @@ int main(int argc, char** argv) {
   };
   m2u::MultiToUni const model{
       m2u::hub<"graph">(m2u::Gin{layout.scope("hub"),
-                                 {.width = width, .layers = 2, .node_vocabularies = {degrees},
+                                 {.width = width,
+                                  .layers = 2,
+                                  .node_vocabularies = {degrees},
                                   .pooling = m2u::Pooling::sum}}),
       m2u::match<"measured">(m2u::Precomputed{layout.scope("measured"), measured.width, width},
                              adapter("to_measured"), m2u::NtXent{}),
@@ -149,8 +151,10 @@ int main(int argc, char** argv) {
   trainer.fit(Source(data, {.size = 50}, train), {.epochs = 20});
   auto const after = evaluate();
 
-  std::printf("the measurements of held-out graphs, out of %d (first 5; median rank)\n", after.pool);
-  std::printf("  before training: %3.0f %%; %.1f\n", 100.0 * before.recall_at_5, before.median_rank);
+  std::printf("the measurements of held-out graphs, out of %d (first 5; median rank)\n",
+              after.pool);
+  std::printf("  before training: %3.0f %%; %.1f\n", 100.0 * before.recall_at_5,
+              before.median_rank);
   std::printf("  after training:  %3.0f %%; %.1f\n", 100.0 * after.recall_at_5, after.median_rank);
   return after.recall_at_5 > 2.0 * before.recall_at_5 ? 0 : 1;
 }

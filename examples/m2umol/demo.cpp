@@ -42,24 +42,28 @@ fs::path find_nci() {
       return place;
     }
   }
-  m2u::fail("the demo needs NCI/first_5K.smi of RDKit's data package (Debian: rdkit-data); looked at ",
-            places.back().string(), "; set RDBASE to RDKit's folder, or give a file with --extra");
+  m2u::fail(
+      "the demo needs NCI/first_5K.smi of RDKit's data package (Debian: rdkit-data); looked at ",
+      places.back().string(), "; set RDBASE to RDKit's folder, or give a file with --extra");
 }
 
-std::vector<m2u::MoleculeRecord> demo_records(DemoArguments const& arguments, m2u::Rejects& rejects) {
+std::vector<m2u::MoleculeRecord> demo_records(DemoArguments const& arguments,
+                                              m2u::Rejects& rejects) {
   auto records = m2u::read_molecules(arguments.drugs, rejects);
   auto const drugs = records.size();
   fs::path const extra = arguments.extra.empty() ? find_nci() : fs::path(arguments.extra);
   // Spread over the file, not its first part, which is one family after another.
   auto all = m2u::read_molecules(extra, rejects);
-  auto const wanted = static_cast<std::size_t>(std::max(0, arguments.molecules - static_cast<int>(drugs)));
+  auto const wanted =
+      static_cast<std::size_t>(std::max(0, arguments.molecules - static_cast<int>(drugs)));
   auto const step = std::max<std::size_t>(1, all.size() / std::max<std::size_t>(1, wanted));
   for (std::size_t i = 0; i < all.size() && records.size() < drugs + wanted; i += step) {
     all[i].id = "NSC" + all[i].id;
+    all[i].name = all[i].id;
     records.push_back(std::move(all[i]));
   }
-  std::cout << "read " << drugs << " drugs with text, targets and categories, and " << records.size() - drugs
-            << " molecules of the NCI's open database without\n";
+  std::cout << "read " << drugs << " drugs with text, targets and categories, and "
+            << records.size() - drugs << " molecules of the NCI's open database without\n";
   return records;
 }
 
@@ -75,7 +79,8 @@ Neighbours neighbours_of(Engine const& engine, Library const& library, int row) 
   result.query_smiles = table.text("smiles", row);
   result.query_svg = drawing(result.query_smiles);
   auto const query = engine.embed(table, {row}, {.real = false}, 1);
-  for (auto const& [by, title] : {std::pair("2d", "2D vector"), std::pair("text", "generated text vector")}) {
+  for (auto const& [by, title] :
+       {std::pair("2d", "2D vector"), std::pair("text", "generated text vector")}) {
     Neighbours::Group group{title, {}};
     for (auto const& hit : nearest_molecules(query, library, by, 5)) {
       if (hit.row == row || group.hits.size() == 4) {
@@ -99,8 +104,8 @@ std::vector<RetrievalRow> report_rows(std::vector<HeldOut> const& rows) {
   std::vector<RetrievalRow> result;
   for (auto const& row : rows) {
     auto const add = [&](std::string direction, m2u::RetrievalMetrics const& m) {
-      result.push_back({row.modality, std::move(direction), m.recall_at_1, m.recall_at_5, m.recall_at_10,
-                        m.mean_reciprocal_rank, m.median_rank, m.pool});
+      result.push_back({row.modality, std::move(direction), m.recall_at_1, m.recall_at_5,
+                        m.recall_at_10, m.mean_reciprocal_rank, m.median_rank, m.pool});
     };
     add("2d → " + row.modality, row.from_2d);
     add(row.modality + " → 2d", row.to_2d);
@@ -178,33 +183,45 @@ void run_demo(DemoArguments arguments, Common const& common) {
   options.threads = common.threads;
   fs::remove_all(options.run);  // the demo starts anew
   auto const table = m2u::open_shards(out / "data");
-  auto const result = run_pretraining(table, configuration_for(table, (out / "data").string()), options, arguments.holdout, 0);
+  auto const result = run_pretraining(table, configuration_for(table, (out / "data").string()),
+                                      options, arguments.holdout, 0);
   std::cout << '\n' << retrieval_table(result.before, result.after) << '\n';
-  double const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  double const seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_report(out / "report.html", table, options, result, seconds);
   std::cout << "model:  " << (options.run / "model.safetensors").string()
             << "\nlog:    " << (options.run / "log.jsonl").string()
-            << "\nreport: " << (out / "report.html").string() << "\ntime:   " << static_cast<int>(seconds)
-            << " s\n\nTry: m2umol retrieve --model " << (options.run / "model.safetensors").string()
-            << " --library " << (out / "data").string() << " --query 'CC(=O)Oc1ccccc1C(=O)O' --by text\n";
+            << "\nreport: " << (out / "report.html").string()
+            << "\ntime:   " << static_cast<int>(seconds) << " s\n\nTry: m2umol retrieve --model "
+            << (options.run / "model.safetensors").string() << " --library "
+            << (out / "data").string() << " --query 'CC(=O)Oc1ccccc1C(=O)O' --by text\n";
 }
 
 }  // namespace
 
 void add_demo(CLI::App& program, Common& common, Body& body) {
-  auto* const command =
-      program.add_subcommand("demo", "The whole job on bundled molecules: prepare, pre-train, evaluate, report");
+  auto* const command = program.add_subcommand(
+      "demo", "The whole job on bundled molecules: prepare, pre-train, evaluate, report");
   auto const arguments = std::make_shared<DemoArguments>();
   auto& a = *arguments;
   a.options.epochs = 40;
   a.options.batch = 128;
-  command->add_option("--out", a.out, "Folder for everything that the demo writes")->capture_default_str();
+  command->add_option("--out", a.out, "Folder for everything that the demo writes")
+      ->capture_default_str();
   command->add_option("--drugs", a.drugs, "Table with modalities")->capture_default_str();
   command->add_option("--extra", a.extra, "Further molecules (default: RDKit's NCI/first_5K.smi)");
-  command->add_option("--molecules", a.molecules, "Molecules in all")->check(at_least_one())->capture_default_str();
-  command->add_option("--epochs", a.options.epochs, "Passes over the data")->check(at_least_one())->capture_default_str();
-  command->add_option("--batch", a.options.batch, "Molecules per step")->check(CLI::Range(2, 1 << 20))->capture_default_str();
-  command->add_option("--holdout", a.holdout, "Share kept out of training")->check(CLI::Range(0.01, 0.9))->capture_default_str();
+  command->add_option("--molecules", a.molecules, "Molecules in all")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_option("--epochs", a.options.epochs, "Passes over the data")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_option("--batch", a.options.batch, "Molecules per step")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--holdout", a.holdout, "Share kept out of training")
+      ->check(CLI::Range(0.01, 0.9))
+      ->capture_default_str();
   add_common(*command, common);
   command->callback([arguments, &common, &body] {
     body = [arguments, &common] { run_demo(*arguments, common); };

@@ -32,10 +32,10 @@ m2u::Table table_of_molecule(std::string const& smiles, Configuration const& con
   record.line = 1;
   record.id = "query";
   record.smiles = smiles;
-  auto const prepared =
-      m2u::prepare_molecules(std::span(&record, 1), graph_only(configuration, 1));
-  m2u::expects(prepared.table.size() == 1, "the molecule \"", smiles, "\" can't be used: ",
-               prepared.rejects.empty() ? std::string("unknown reason") : prepared.rejects.list()[0].reason);
+  auto const prepared = m2u::prepare_molecules(std::span(&record, 1), graph_only(configuration, 1));
+  m2u::expects(
+      prepared.table.size() == 1, "the molecule \"", smiles, "\" can't be used: ",
+      prepared.rejects.empty() ? std::string("unknown reason") : prepared.rejects.list()[0].reason);
   return prepared.table;
 }
 
@@ -70,7 +70,9 @@ class Output {
 class NpyOutput : public Output {
  public:
   NpyOutput(fs::path const& path, int rows, int cols) : writer_(path, rows, cols) {}
-  void add(m2u::MoleculeRecord const& /*record*/, std::span<float const> row) override { writer_.add(row); }
+  void add(m2u::MoleculeRecord const& /*record*/, std::span<float const> row) override {
+    writer_.add(row);
+  }
   void commit() override { writer_.commit(); }
 
  private:
@@ -116,7 +118,8 @@ class CsvOutput : public Output {
 
 class SafetensorsOutput : public Output {
  public:
-  SafetensorsOutput(fs::path path, std::vector<Part> const& parts) : path_(std::move(path)), parts_(parts) {
+  SafetensorsOutput(fs::path path, std::vector<Part> const& parts)
+      : path_(std::move(path)), parts_(parts) {
     for (auto const& part : parts) {
       tensors_.push_back({part.name, {0, part.width}, {}});
     }
@@ -130,7 +133,9 @@ class SafetensorsOutput : public Output {
       first += values.size();
     }
   }
-  void commit() override { m2u::write_safetensors(path_, tensors_, {{"format", "m2umol embeddings"}}); }
+  void commit() override {
+    m2u::write_safetensors(path_, tensors_, {{"format", "m2umol embeddings"}});
+  }
 
  private:
   fs::path path_;
@@ -138,7 +143,8 @@ class SafetensorsOutput : public Output {
   std::vector<m2u::NamedTensor> tensors_;
 };
 
-std::unique_ptr<Output> make_output(fs::path const& path, int rows, std::vector<Part> const& parts) {
+std::unique_ptr<Output> make_output(fs::path const& path, int rows,
+                                    std::vector<Part> const& parts) {
   int width = 0;
   for (auto const& part : parts) {
     width += part.width;
@@ -159,8 +165,8 @@ struct Chunk {
 };
 
 /// Embeds a chunk and appends a row for each of its records.
-void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> const& parts, int threads,
-                 m2u::Rejects& rejects, Output& output) {
+void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> const& parts,
+                 int threads, m2u::Rejects& rejects, Output& output) {
   // Records are known by their place: ids of the file may repeat.
   std::vector<m2u::MoleculeRecord> usable;
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {
@@ -175,8 +181,9 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
   auto const prepared = m2u::prepare_molecules(usable, graph_only(engine.configuration(), threads));
   for (auto reject : prepared.rejects.list()) {
     // Without a SMILES the list names a record by its id, which here is its place.
-    auto const original = std::find_if(chunk.records.begin(), chunk.records.end(),
-                                       [&](auto const& record) { return record.line == reject.line; });
+    auto const original =
+        std::find_if(chunk.records.begin(), chunk.records.end(),
+                     [&](auto const& record) { return record.line == reject.line; });
     if (original != chunk.records.end()) {
       reject.input = m2u::input_of(*original);
     }
@@ -186,11 +193,13 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
   std::vector<int> row_of(chunk.records.size(), -1);
   for (std::size_t row = 0; row < rows.size(); ++row) {
     rows[row] = static_cast<int>(row);
-    row_of[std::stoul(std::string(prepared.table.text("id", static_cast<int>(row))))] = static_cast<int>(row);
+    row_of[std::stoul(std::string(prepared.table.text("id", static_cast<int>(row))))] =
+        static_cast<int>(row);
   }
   m2u::Embeddings vectors;
   if (!rows.empty()) {
-    vectors = engine.embed(prepared.table, rows, {.generated = parts.size() > 1, .real = false}, threads);
+    vectors =
+        engine.embed(prepared.table, rows, {.generated = parts.size() > 1, .real = false}, threads);
   }
   std::vector<float> line;
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {
@@ -198,10 +207,12 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
     for (auto const& part : parts) {
       auto const width = static_cast<std::ptrdiff_t>(part.width);
       if (row_of[i] < 0) {
-        line.insert(line.end(), static_cast<std::size_t>(width), std::numeric_limits<float>::quiet_NaN());
+        line.insert(line.end(), static_cast<std::size_t>(width),
+                    std::numeric_limits<float>::quiet_NaN());
         continue;
       }
-      auto const& values = part.name == "2d" ? vectors.hub.values : vectors.modality(part.name).generated.values;
+      auto const& values =
+          part.name == "2d" ? vectors.hub.values : vectors.modality(part.name).generated.values;
       auto const begin = values.begin() + row_of[i] * width;
       line.insert(line.end(), begin, begin + width);
     }
@@ -226,8 +237,8 @@ void run_embed(EmbedArguments const& arguments, Common const& common) {
   auto const end = out.extension();
   m2u::expects(end == ".npy" || end == ".csv" || end == ".safetensors", "--out ", out.string(),
                ": the ending must be .npy, .csv or .safetensors");
-  fs::path const reject_file =
-      arguments.rejects.empty() ? fs::path(out.string() + ".rejects.tsv") : fs::path(arguments.rejects);
+  fs::path const reject_file = arguments.rejects.empty() ? fs::path(out.string() + ".rejects.tsv")
+                                                         : fs::path(arguments.rejects);
   check_paths(arguments.in, out, reject_file);
   auto const engine = Engine::load(arguments.model);
   std::vector<Part> parts{{"2d", engine.configuration().width}};
@@ -285,7 +296,8 @@ void run_embed(EmbedArguments const& arguments, Common const& common) {
   std::cout << "wrote " << total << " rows to " << out.string() << '\n';
   if (!rejects.empty()) {
     std::cerr << "m2umol: warning: " << rejects.size() << " of " << total
-              << " records could not be used; their rows are NaN, see " << reject_file.string() << '\n';
+              << " records could not be used; their rows are NaN, see " << reject_file.string()
+              << '\n';
   }
 }
 
@@ -296,14 +308,23 @@ void add_embed(CLI::App& program, Common& common, Body& body) {
       "embed", "Turn the molecules of a file into vectors: one row per record, in order");
   auto const arguments = std::make_shared<EmbedArguments>();
   auto& a = *arguments;
-  command->add_option("--model", a.model, "model.safetensors of a run")->required()->check(not_empty());
-  command->add_option("--in", a.in, "Molecules: .smi, .csv, .tsv or .sdf, also gzipped")->required()->check(not_empty());
-  command->add_option("--out", a.out, "Vectors: .npy, .csv or .safetensors")->required()->check(not_empty());
-  command->add_flag("--generated", a.generated,
-                    "Also the generated 3D, text and bio vectors (in .npy and .csv as further columns)");
-  command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")->capture_default_str();
+  command->add_option("--model", a.model, "model.safetensors of a run")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--in", a.in, "Molecules: .smi, .csv, .tsv or .sdf, also gzipped")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--out", a.out, "Vectors: .npy, .csv or .safetensors")
+      ->required()
+      ->check(not_empty());
+  command->add_flag(
+      "--generated", a.generated,
+      "Also the generated 3D, text and bio vectors (in .npy and .csv as further columns)");
+  command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")
+      ->capture_default_str();
   command->add_option("--id", a.columns.id, "Name of the id column")->capture_default_str();
-  command->add_option("--rejects", a.rejects, "Where unusable records are listed (default: OUT.rejects.tsv)");
+  command->add_option("--rejects", a.rejects,
+                      "Where unusable records are listed (default: OUT.rejects.tsv)");
   add_common(*command, common);
   command->callback([arguments, &common, &body] {
     body = [arguments, &common] { run_embed(*arguments, common); };

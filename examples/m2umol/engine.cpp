@@ -50,7 +50,8 @@ nlohmann::json to_json(m2u::RetrievalMetrics const& metrics) {
 /// Stands for the molecules that are trained on, in their order.
 std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows) {
   m2u::Checksum sum;
-  for (auto const* const name : {"id", "smiles", "description", "targets", "categories", "3d.present"}) {
+  for (auto const* const name :
+       {"id", "smiles", "description", "targets", "categories", "3d.present"}) {
     auto const column = table.column<char>(name);
     for (int const row : rows) {
       sum.add(std::as_bytes(column[row]));
@@ -91,7 +92,8 @@ struct Engine::State {
 
   Configuration configuration;
   m2u::ParameterLayout layout;
-  decltype(make_model(std::declval<m2u::ParameterLayout&>(), std::declval<Configuration const&>())) model;
+  decltype(make_model(std::declval<m2u::ParameterLayout&>(),
+                      std::declval<Configuration const&>())) model;
   m2u::Parameters<Space> theta;
   nlohmann::json training = nlohmann::json::object();
 };
@@ -136,8 +138,8 @@ Engine Engine::load(std::filesystem::path const& path) {
     m2u::expects(text("format") == "m2umol", path.string(),
                  " is not a model of m2umol: its metadata lacks \"format\": \"m2umol\"");
     m2u::expects(text("format_version") == std::to_string(format_version), path.string(),
-                 " has the format version ", text("format_version"), ", but this program reads version ",
-                 format_version);
+                 " has the format version ", text("format_version"),
+                 ", but this program reads version ", format_version);
     try {
       state = std::make_unique<State>(
           nlohmann::json::parse(text("configuration")).get<Configuration>(), 0);
@@ -154,8 +156,9 @@ Engine Engine::load(std::filesystem::path const& path) {
 
 m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
                               m2u::EmbedOptions const& options, int threads) const {
-  auto source = m2u::batches<Space>(
-      m2u::TableDataset(table), {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
+  auto source =
+      m2u::batches<Space>(m2u::TableDataset(table),
+                          {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
   return m2u::embed(Space{}, state_->model, state_->theta, source, options);
 }
 
@@ -209,14 +212,20 @@ m2u::FitResult Engine::pretrain(m2u::Table const& table, std::vector<int> const&
                        m2u::Checkpoints{options.run}};
   m2u::TrainSchedule schedule = m2u::MultiStep{{100, 200}, 0.8};
   if (options.cosine) {
-    schedule = m2u::CosineDecay{static_cast<double>(options.epochs), std::min(1.0, 0.1 * options.epochs), 0.02};
+    schedule = m2u::CosineDecay{static_cast<double>(options.epochs),
+                                std::min(1.0, 0.1 * options.epochs), 0.02};
   }
-  // What must not change between a run and its resumption; the numbers of samples are checked besides.
-  nlohmann::json const fixed{{"model", state_->configuration}, {"batch", options.batch},
-                             {"epochs", options.epochs},       {"learning_rate", options.learning_rate},
+  // What must not change between a run and its resumption; the numbers of samples are checked
+  // besides.
+  nlohmann::json const fixed{{"model", state_->configuration},
+                             {"batch", options.batch},
+                             {"epochs", options.epochs},
+                             {"learning_rate", options.learning_rate},
                              {"conformer_learning_rate", options.conformer_learning_rate},
-                             {"weight_decay", options.weight_decay}, {"clip_norm", options.clip_norm},
-                             {"cosine", options.cosine},       {"order_seed", options.seed},
+                             {"weight_decay", options.weight_decay},
+                             {"clip_norm", options.clip_norm},
+                             {"cosine", options.cosine},
+                             {"order_seed", options.seed},
                              {"molecules (checksum)", molecules_sum(table, train)}};
   return trainer.fit(source, {.epochs = options.epochs,
                               .schedule = schedule,

@@ -35,16 +35,17 @@ struct PretrainOptions {
   std::filesystem::path run;  ///< folder of the checkpoint and the log
   int epochs = 50;
   int batch = 256;
-  double learning_rate = 1e-3;          ///< of everything but the conformers' encoder
+  double learning_rate = 1e-3;  ///< of everything but the conformers' encoder
   double conformer_learning_rate = 5e-4;
-  double text_table_learning_rate = 1e-4;  ///< of the n-grams' embeddings: faster, they learn by heart
+  double text_table_learning_rate =
+      1e-4;  ///< of the n-grams' embeddings: faster, they learn by heart
   double weight_decay = 1e-9;
   double clip_norm = 0.0;
-  bool cosine = true;                   ///< else the rates times 0.8 at epochs 100 and 200
+  bool cosine = true;  ///< else the rates times 0.8 at epochs 100 and 200
   std::uint64_t seed = 1;
-  int threads = 2;                      ///< of the loader
+  int threads = 2;  ///< of the loader
   bool resume = false;
-  int evaluate_every = 1;               ///< epochs between evaluations on held-out molecules
+  int evaluate_every = 1;  ///< epochs between evaluations on held-out molecules
 };
 
 class Engine {
@@ -57,7 +58,8 @@ class Engine {
 
   /// @throws m2u::Error naming the file and what is wrong with it.
   static Engine load(std::filesystem::path const& path);
-  /// Writes parameters and configuration as safetensors. @param training facts about the training run.
+  /// Writes parameters and configuration as safetensors. @param training facts about the training
+  /// run.
   void save(std::filesystem::path const& path, nlohmann::json const& training) const;
 
   Configuration const& configuration() const;
@@ -68,7 +70,8 @@ class Engine {
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
                         m2u::EmbedOptions const& options, int threads) const;
 
-  /// Held-out retrieval on some rows of a prepared table. Modalities with fewer than two are left out.
+  /// Held-out retrieval on some rows of a prepared table. Modalities with fewer than two are left
+  /// out.
   std::vector<HeldOut> evaluate(m2u::Table const& table, std::vector<int> const& rows,
                                 int threads) const;
 

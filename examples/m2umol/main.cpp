@@ -21,7 +21,8 @@ void add_common(CLI::App& command, Common& common) {
   command.add_option("--threads", common.threads, "Threads to use (0: all that are available)")
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
-  command.add_option("--seed", common.seed, "Seed of everything that is random")->capture_default_str();
+  command.add_option("--seed", common.seed, "Seed of everything that is random")
+      ->capture_default_str();
 }
 
 namespace {
@@ -57,7 +58,8 @@ CLI::Validator not_empty() {
 }
 
 void expect_writable(std::filesystem::path const& file) {
-  m2u::expects(!std::filesystem::is_directory(file), "cannot write ", file.string(), ": it is a folder");
+  m2u::expects(!std::filesystem::is_directory(file), "cannot write ", file.string(),
+               ": it is a folder");
   m2u::AtomicFile const probe(file);  // without a commit it vanishes
 }
 
@@ -69,9 +71,11 @@ void expect_writable_folder(std::filesystem::path const& folder) {
     existing = existing.parent_path();
   }
   std::filesystem::create_directories(target, error);
-  m2u::expects(std::filesystem::is_directory(target), "cannot make the folder ", folder.string(), ": ",
-               error.message());
-  { m2u::AtomicFile const probe(target / "probe"); }
+  m2u::expects(std::filesystem::is_directory(target), "cannot make the folder ", folder.string(),
+               ": ", error.message());
+  {
+    m2u::AtomicFile const probe(target / "probe");
+  }
   for (auto made = target; made != existing; made = made.parent_path()) {
     std::filesystem::remove(made, error);
   }
@@ -90,11 +94,10 @@ int run(int argc, char** argv) {
   CLI::App program{"Multi-to-uni modal pre-training of molecules on Kokkos.\n"
                    "Typical use: prepare a table, pretrain on it, then embed or retrieve.",
                    "m2umol"};
-  program.set_version_flag("--version", std::string("m2umol ") + m2u::version + " (" +
-                                            git_revision() + ", Kokkos " +
-                                            std::to_string(KOKKOS_VERSION / 10000) + "." +
-                                            std::to_string(KOKKOS_VERSION / 100 % 100) + ", " +
-                                            Space::name() + ")");
+  program.set_version_flag(
+      "--version", std::string("m2umol ") + m2u::version + " (" + git_revision() + ", Kokkos " +
+                       std::to_string(KOKKOS_VERSION / 10000) + "." +
+                       std::to_string(KOKKOS_VERSION / 100 % 100) + ", " + Space::name() + ")");
   program.require_subcommand(1);
   program.footer("m2umol COMMAND --help tells each command's options.");
   Common common;

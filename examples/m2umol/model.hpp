@@ -43,11 +43,13 @@ inline auto make_model(m2u::ParameterLayout& layout, Configuration const& option
                                     .out = width}},
                        adapter("to_3d"), objective),
       m2u::match<"text">(
-          m2u::HashedText{layout.scope("text"), {.buckets = options.text_buckets, .width = width, .out = width}},
+          m2u::HashedText{layout.scope("text"),
+                          {.buckets = options.text_buckets, .width = width, .out = width}},
           adapter("to_text"), objective),
       m2u::match<"bio">(
-          m2u::MultiHot{layout.scope("bio"),
-                        {.vocabularies = {size(options.targets), size(options.categories)}, .out = width}},
+          m2u::MultiHot{
+              layout.scope("bio"),
+              {.vocabularies = {size(options.targets), size(options.categories)}, .out = width}},
           adapter("to_bio"), objective),
       m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), width}),
       m2u::joint(m2u::ModalityClassifier{

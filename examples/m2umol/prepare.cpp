@@ -21,20 +21,22 @@ void PrepareBar::operator()(m2u::PrepareProgress const& progress) {
   bool const terminal = ::isatty(STDERR_FILENO) == 1;
   auto const now = std::chrono::steady_clock::now();
   bool const last = progress.done == progress.total;
-  if (!last && now - last_ < (terminal ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000))) {
+  if (!last &&
+      now - last_ < (terminal ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000))) {
     return;
   }
   last_ = now;
   double const seconds = std::chrono::duration<double>(now - start_).count();
-  double const share =
-      progress.total == 0 ? 1.0 : static_cast<double>(progress.done) / static_cast<double>(progress.total);
+  double const share = progress.total == 0 ? 1.0
+                                           : static_cast<double>(progress.done) /
+                                                 static_cast<double>(progress.total);
   double const rate = static_cast<double>(progress.done) / std::max(seconds, 1e-9);
   constexpr int width = 24;
   std::string bar(static_cast<std::size_t>(share * width), '=');
   bar.resize(width, ' ');
   std::fprintf(stderr, "%sprepare [%s] %zu/%zu molecules, %zu rejected, %.0f/s, %.0f s left%s",
-               terminal ? "\r" : "", bar.c_str(), progress.done, progress.total, progress.rejected, rate,
-               rate > 0.0 ? static_cast<double>(progress.total - progress.done) / rate : 0.0,
+               terminal ? "\r" : "", bar.c_str(), progress.done, progress.total, progress.rejected,
+               rate, rate > 0.0 ? static_cast<double>(progress.total - progress.done) / rate : 0.0,
                terminal ? "   " : "\n");
   drawn_ = terminal;
 }
@@ -45,30 +47,30 @@ void PrepareBar::done() {
   }
 }
 
-Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
-                      m2u::PrepareOptions const& options, fs::path const& out,
-                      std::string const& source) {
+Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records,
+                      m2u::Rejects const& read_rejects, m2u::PrepareOptions const& options,
+                      fs::path const& out, std::string const& source) {
   PrepareBar bar;
   auto prepared = m2u::prepare_molecules(records, options, std::ref(bar));
   bar.done();
   for (auto const& reject : read_rejects.list()) {
     prepared.rejects.add(reject);
   }
-  m2u::expects(prepared.table.size() > 0, source, " holds no molecule that can be used: all ", prepared.rejects.size(),
-               " were rejected",
+  m2u::expects(prepared.table.size() > 0, source, " holds no molecule that can be used: all ",
+               prepared.rejects.size(), " were rejected",
                prepared.rejects.empty() ? std::string()
                                         : "; the first, at line " +
-                                              std::to_string(prepared.rejects.list().front().line) + ": " +
-                                              prepared.rejects.list().front().reason);
+                                              std::to_string(prepared.rejects.list().front().line) +
+                                              ": " + prepared.rejects.list().front().reason);
   m2u::write_shards(out, prepared.table);
   prepared.rejects.write(out / "rejects.tsv");
   prepared.no_conformers.write(out / "no_conformers.tsv");
   auto const metadata = nlohmann::json::parse(prepared.table.metadata());
   auto const& counts = metadata.at("counts");
   std::ostringstream line;
-  line << "prepared " << prepared.table.size() << " molecules: " << counts.at("3d") << " with conformers, "
-       << counts.at("text") << " with text, " << counts.at("bio") << " with targets or categories; "
-       << prepared.rejects.size() << " rejected";
+  line << "prepared " << prepared.table.size() << " molecules: " << counts.at("3d")
+       << " with conformers, " << counts.at("text") << " with text, " << counts.at("bio")
+       << " with targets or categories; " << prepared.rejects.size() << " rejected";
   if (!prepared.rejects.empty()) {
     line << " (see " << (out / "rejects.tsv").string() << ")";
   }
@@ -88,8 +90,10 @@ struct PrepareArguments {
   m2u::PrepareOptions options;
 };
 
-/// Says how many conformers will be used. @throws m2u::Error if none belongs to a molecule of the table.
-void check_titles(PrepareArguments const& arguments, std::vector<m2u::MoleculeRecord> const& records) {
+/// Says how many conformers will be used. @throws m2u::Error if none belongs to a molecule of the
+/// table.
+void check_titles(PrepareArguments const& arguments,
+                  std::vector<m2u::MoleculeRecord> const& records) {
   std::size_t found = 0;
   auto const& blocks = arguments.options.mol_blocks;
   for (auto const& record : records) {
@@ -107,9 +111,10 @@ std::unordered_map<std::string, std::string> read_mol_blocks(std::string const& 
                                                              m2u::Rejects& rejects) {
   std::unordered_map<std::string, std::string> blocks;
   for (auto& record : m2u::read_molecules(path, rejects)) {
-    m2u::expects(!record.mol_block.empty(), path, " is not an SD file; --conformers takes .sdf or .sdf.gz");
-    m2u::expects(blocks.emplace(record.id, std::move(record.mol_block)).second, path, ", line ", record.line,
-                 ": a second conformer with the title \"", record.id, "\"");
+    m2u::expects(!record.mol_block.empty(), path,
+                 " is not an SD file; --conformers takes .sdf or .sdf.gz");
+    m2u::expects(blocks.emplace(record.id, std::move(record.mol_block)).second, path, ", line ",
+                 record.line, ": a second conformer with the title \"", record.id, "\"");
   }
   m2u::expects(!blocks.empty(), path, " holds no usable conformer");
   return blocks;
@@ -151,17 +156,24 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
       "prepare", "Read molecules and their modalities, featurise them and write shards");
   auto const arguments = std::make_shared<PrepareArguments>();
   auto& a = *arguments;
-  command->add_option("--table", a.table, "CSV or TSV, also gzipped, with the columns id, smiles, name, "
-                                          "description, targets, categories (lists by ;), or .smi or .sdf")
-      ->required()->check(not_empty());
-  command->add_option("--conformers", a.conformers, "SD file, also gzipped, whose titles are ids of the table");
+  command
+      ->add_option("--table", a.table,
+                   "CSV or TSV, also gzipped, with the columns id, smiles, name, "
+                   "description, targets, categories (lists by ;), or .smi or .sdf")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--conformers", a.conformers,
+                      "SD file, also gzipped, whose titles are ids of the table");
   command->add_option("--out", a.out, "Folder for the shards")->required()->check(not_empty());
-  command->add_flag("--no-conformers", a.no_conformers, "Do not compute conformers that are not given");
+  command->add_flag("--no-conformers", a.no_conformers,
+                    "Do not compute conformers that are not given");
   command->add_flag("--force", a.force, "Replace the data set in the folder");
-  command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")->capture_default_str();
+  command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")
+      ->capture_default_str();
   command->add_option("--id", a.columns.id, "Name of the id column")->capture_default_str();
-  command->add_option("--min-count", a.options.min_count,
-                      "Leave out targets and categories of fewer molecules")
+  command
+      ->add_option("--min-count", a.options.min_count,
+                   "Leave out targets and categories of fewer molecules")
       ->check(at_least_one())
       ->capture_default_str();
   command->add_option("--drop-category", a.options.drop_categories,
@@ -169,11 +181,14 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
   command->add_option("--max-atoms", a.options.max_atoms, "Reject molecules with more heavy atoms")
       ->check(at_least_one())
       ->capture_default_str();
-  command->add_option("--conformer-seconds", a.options.conformers.max_seconds,
-                      "Time limit of one molecule's embedding")
+  command
+      ->add_option("--conformer-seconds", a.options.conformers.max_seconds,
+                   "Time limit of one molecule's embedding")
       ->check(above_zero())
       ->capture_default_str();
-  command->add_option("--text-buckets", a.options.text.buckets, "Buckets of the hashed n-grams (power of two)")
+  command
+      ->add_option("--text-buckets", a.options.text.buckets,
+                   "Buckets of the hashed n-grams (power of two)")
       ->check(CLI::Range(1, 1 << 24))
       ->capture_default_str();
   add_common(*command, common);

@@ -15,12 +15,12 @@ namespace m2umol {
 namespace fs = std::filesystem;
 
 Split split_rows(int rows, double share, std::uint64_t seed) {
-  m2u::expects(share >= 0.0 && share < 1.0, "the held-out share must be at least 0 and below 1, but is ",
-               share);
+  m2u::expects(share >= 0.0 && share < 1.0,
+               "the held-out share must be at least 0 and below 1, but is ", share);
   auto order = m2u::random_permutation(rows, m2u::Seed{seed}, m2u::stream_of("m2umol::holdout"));
   auto const held_out = static_cast<std::ptrdiff_t>(std::lround(share * rows));
-  m2u::expects(share == 0.0 || (held_out > 0 && held_out < rows), "holding out ", share, " of ", rows,
-               " molecules leaves one part empty");
+  m2u::expects(share == 0.0 || (held_out > 0 && held_out < rows), "holding out ", share, " of ",
+               rows, " molecules leaves one part empty");
   Split split{{order.begin() + held_out, order.end()}, {order.begin(), order.begin() + held_out}};
   std::sort(split.train.begin(), split.train.end());
   std::sort(split.held_out.begin(), split.held_out.end());
@@ -64,8 +64,9 @@ std::string retrieval_table(std::vector<HeldOut> const& before, std::vector<Held
     row("2d to " + after[i].modality, known ? &before[i].from_2d : nullptr, after[i].from_2d);
     row(after[i].modality + " to 2d", known ? &before[i].to_2d : nullptr, after[i].to_2d);
   }
-  return text + "R@k: share of held-out molecules whose own vector ranks among the k nearest of the pool "
-                "(ties count as their mean rank).\n";
+  return text +
+         "R@k: share of held-out molecules whose own vector ranks among the k nearest of the pool "
+         "(ties count as their mean rank).\n";
 }
 
 PretrainResult run_pretraining(m2u::Table const& table, Configuration configuration,
@@ -95,8 +96,9 @@ PretrainResult run_pretraining(m2u::Table const& table, Configuration configurat
                                 {"before", to_json(result.before)},
                                 {"after", to_json(result.after)}};
   engine.save(options.run / "model.safetensors", training);
-  auto const ids = nlohmann::json(held_out_ids)
-                       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);  // of other bytes
+  auto const ids =
+      nlohmann::json(held_out_ids)
+          .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);  // of other bytes
   m2u::write_file(options.run / "held_out.json", ids + "\n");
   return result;
 }
@@ -120,10 +122,9 @@ void expect_modalities(m2u::Table const& table, std::vector<int> const& rows) {
   std::ptrdiff_t most = 0;
   for (auto const* const name : {"3d", "text", "bio"}) {
     auto const present = table.column<char>(std::string(name) + ".present");
-    auto const count =
-        std::count_if(rows.begin(), rows.end(), [&](int row) {
-          return !present[row].empty() && present[row][0] == 1;
-        });
+    auto const count = std::count_if(rows.begin(), rows.end(), [&](int row) {
+      return !present[row].empty() && present[row][0] == 1;
+    });
     counts += (counts.empty() ? "" : ", ") + std::to_string(count) + " have " + name;
     most = std::max(most, count);
   }
@@ -132,8 +133,8 @@ void expect_modalities(m2u::Table const& table, std::vector<int> const& rows) {
 }
 
 void remove_run(fs::path const& run) {
-  for (auto const* const file : {"checkpoint.safetensors", "checkpoint.1.safetensors", "model.safetensors",
-                                 "held_out.json", "log.jsonl"}) {
+  for (auto const* const file : {"checkpoint.safetensors", "checkpoint.1.safetensors",
+                                 "model.safetensors", "held_out.json", "log.jsonl"}) {
     fs::remove(run / file);
   }
 }
@@ -144,13 +145,15 @@ void run_pretrain(PretrainArguments arguments, Common const& common) {
   options.seed = common.seed;
   options.threads = common.threads;
   options.cosine = arguments.schedule == "cosine";
-  m2u::expects(!(options.resume && arguments.force), "--resume goes on with a run, --force replaces it: "
-                                                     "choose one of them");
+  m2u::expects(!(options.resume && arguments.force),
+               "--resume goes on with a run, --force replaces it: "
+               "choose one of them");
   bool const resumable = fs::exists(options.run / "checkpoint.safetensors");
   bool const finished = fs::exists(options.run / "model.safetensors");
-  m2u::expects(arguments.force || options.resume || !(resumable || finished), options.run.string(),
-               " holds a run already: --resume goes on with it, --force starts anew, or choose another "
-               "folder");
+  m2u::expects(
+      arguments.force || options.resume || !(resumable || finished), options.run.string(),
+      " holds a run already: --resume goes on with it, --force starts anew, or choose another "
+      "folder");
   m2u::expects(!options.resume || resumable || !finished, options.run.string(),
                " holds a model, but no checkpoint to resume from; --force starts anew");
   if (options.resume && !resumable) {
@@ -168,7 +171,8 @@ void run_pretrain(PretrainArguments arguments, Common const& common) {
   configuration.temperature = chosen.temperature;
   configuration.classifier_weight = chosen.classifier_weight;
   Engine(configuration, 0);  // an Error if its sizes do not fit: before anything is removed
-  expect_modalities(table, split_rows(table.size(), arguments.holdout, arguments.holdout_seed).train);
+  expect_modalities(table,
+                    split_rows(table.size(), arguments.holdout, arguments.holdout_seed).train);
   expect_writable_folder(options.run);
   if (arguments.force) {
     remove_run(options.run);
@@ -185,16 +189,26 @@ void run_pretrain(PretrainArguments arguments, Common const& common) {
 }  // namespace
 
 void add_pretrain(CLI::App& program, Common& common, Body& body) {
-  auto* const command =
-      program.add_subcommand("pretrain", "Pre-train a 2D encoder on the modalities of a prepared data set");
+  auto* const command = program.add_subcommand(
+      "pretrain", "Pre-train a 2D encoder on the modalities of a prepared data set");
   auto const arguments = std::make_shared<PretrainArguments>();
   auto& a = *arguments;
   auto& o = a.options;
-  command->add_option("--data", a.data, "Folder that prepare wrote")->required()->check(not_empty());
-  command->add_option("--out", a.out, "Folder for the model, the log and checkpoints")->required()->check(not_empty());
-  command->add_option("--epochs", o.epochs, "Passes over the data")->check(at_least_one())->capture_default_str();
-  command->add_option("--batch", o.batch, "Molecules per step")->check(CLI::Range(2, 1 << 20))->capture_default_str();
-  command->add_option("--lr", o.learning_rate, "Adam's learning rate")->check(above_zero())->capture_default_str();
+  command->add_option("--data", a.data, "Folder that prepare wrote")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--out", a.out, "Folder for the model, the log and checkpoints")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--epochs", o.epochs, "Passes over the data")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_option("--batch", o.batch, "Molecules per step")
+      ->check(CLI::Range(2, 1 << 20))
+      ->capture_default_str();
+  command->add_option("--lr", o.learning_rate, "Adam's learning rate")
+      ->check(above_zero())
+      ->capture_default_str();
   command->add_option("--lr-3d", o.conformer_learning_rate, "The same for the conformers' encoder")
       ->check(above_zero())
       ->capture_default_str();
@@ -207,21 +221,34 @@ void add_pretrain(CLI::App& program, Common& common, Body& body) {
   command->add_option("--schedule", a.schedule, "Learning-rate schedule")
       ->check(CLI::IsMember({"cosine", "multistep"}))
       ->capture_default_str();
-  command->add_option("--temperature", a.model.temperature, "Of NT-Xent")->check(above_zero())->capture_default_str();
-  command->add_option("--classifier-weight", a.model.classifier_weight, "Of the modality classifier's loss")
+  command->add_option("--temperature", a.model.temperature, "Of NT-Xent")
+      ->check(above_zero())
+      ->capture_default_str();
+  command
+      ->add_option("--classifier-weight", a.model.classifier_weight,
+                   "Of the modality classifier's loss")
       ->check(not_below_zero())
       ->capture_default_str();
-  command->add_option("--width", a.model.width, "Width of all vectors")->check(at_least_one())->capture_default_str();
-  command->add_option("--layers", a.model.layers, "Layers of the 2D encoder")->check(at_least_one())->capture_default_str();
-  command->add_option("--heads", a.model.heads, "Attention heads")->check(at_least_one())->capture_default_str();
-  command->add_option("--dropout", a.model.dropout, "Dropout of the 2D encoder")->check(CLI::Range(0.0, 0.99))->capture_default_str();
+  command->add_option("--width", a.model.width, "Width of all vectors")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_option("--layers", a.model.layers, "Layers of the 2D encoder")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_option("--heads", a.model.heads, "Attention heads")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_option("--dropout", a.model.dropout, "Dropout of the 2D encoder")
+      ->check(CLI::Range(0.0, 0.99))
+      ->capture_default_str();
   command->add_option("--attention-dropout", a.model.attention_dropout, "Dropout of its attention")
       ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
   command->add_option("--holdout", a.holdout, "Share of the molecules kept out of training")
       ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
-  command->add_option("--holdout-seed", a.holdout_seed, "Seed of that choice")->capture_default_str();
+  command->add_option("--holdout-seed", a.holdout_seed, "Seed of that choice")
+      ->capture_default_str();
   command->add_option("--evaluate-every", o.evaluate_every, "Epochs between held-out evaluations")
       ->check(at_least_one())
       ->capture_default_str();

@@ -43,7 +43,8 @@ CLI::Validator not_below_zero();  ///< a finite number
 CLI::Validator at_least_one();    ///< a whole number
 CLI::Validator not_empty();       ///< a path or text
 
-/// Makes sure that a file can be written there before hours go into its contents; leaves nothing behind.
+/// Makes sure that a file can be written there before hours go into its contents; leaves nothing
+/// behind.
 /// @throws m2u::Error naming the file.
 void expect_writable(std::filesystem::path const& file);
 /// The same for files in a folder, which need not exist.
@@ -77,9 +78,9 @@ struct Prepared {
   std::size_t rejected = 0;
 };
 /// @param source names the input in messages.
-Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
-                      m2u::PrepareOptions const& options, std::filesystem::path const& out,
-                      std::string const& source);
+Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records,
+                      m2u::Rejects const& read_rejects, m2u::PrepareOptions const& options,
+                      std::filesystem::path const& out, std::string const& source);
 
 /// The rows of a table in a training and a held-out part, by seed.
 struct Split {
@@ -99,8 +100,8 @@ PretrainResult run_pretraining(m2u::Table const& table, Configuration configurat
                                PretrainOptions const& options, double holdout,
                                std::uint64_t holdout_seed);
 
-/// Sizes and vocabularies that a prepared table asks for. @throws m2u::Error naming the folder if it is not
-/// one of molecules.
+/// Sizes and vocabularies that a prepared table asks for. @throws m2u::Error naming the folder if
+/// it is not one of molecules.
 Configuration configuration_for(m2u::Table const& table, std::string const& folder);
 
 /// A text table of held-out retrieval before and after.
@@ -115,12 +116,13 @@ struct Library {
   m2u::Table table;
   m2u::Embeddings vectors;
 };
-/// @param by "2d", "3d", "text" or "bio": the query's hub vector among hub vectors, or its generated vector
-/// among the real vectors of the molecules that have that modality.
+/// @param by "2d", "3d", "text" or "bio": the query's hub vector among hub vectors, or its
+/// generated vector among the real vectors of the molecules that have that modality.
 std::vector<Hit> nearest_molecules(m2u::Embeddings const& query, Library const& library,
                                    std::string const& by, int top);
 
-/// A molecule's own table of one row, without conformer, text and bio. @throws m2u::Error if it is unusable.
+/// A molecule's own table of one row, without conformer, text and bio. @throws m2u::Error if it is
+/// unusable.
 m2u::Table table_of_molecule(std::string const& smiles, Configuration const& configuration);
 
 /// Options that featurise molecules as the model expects, without anything but the 2D graph.

@@ -47,18 +47,21 @@ std::string shortened(std::string_view text, std::size_t length) {
 }
 
 /// @throws m2u::Error if the model can't read what the library was prepared with.
-void expect_fitting(m2u::Table const& table, Configuration const& model, RetrieveArguments const& arguments) {
+void expect_fitting(m2u::Table const& table, Configuration const& model,
+                    RetrieveArguments const& arguments) {
   auto const library = configuration_for(table, arguments.library);
   auto const check = [&](bool fits, char const* what) {
-    m2u::expects(fits, arguments.library, " was prepared with ", what, " than the data that ",
-                 arguments.model, " was trained on",
-                 arguments.by == "text" || arguments.by == "bio" ? "; --by 2d does not depend on them" : "");
+    m2u::expects(
+        fits, arguments.library, " was prepared with ", what, " than the data that ",
+        arguments.model, " was trained on",
+        arguments.by == "text" || arguments.by == "bio" ? "; --by 2d does not depend on them" : "");
   };
   check(library.encoding_steps == model.encoding_steps, "other positional encodings");
   check(arguments.by != "text" || (library.text_buckets == model.text_buckets &&
                                    library.text_longest == model.text_longest),
         "other hashed n-grams");
-  check(arguments.by != "bio" || (library.targets == model.targets && library.categories == model.categories),
+  check(arguments.by != "bio" ||
+            (library.targets == model.targets && library.categories == model.categories),
         "other targets or categories");
 }
 
@@ -70,11 +73,12 @@ void run_retrieve(RetrieveArguments const& arguments, Common const& common) {
   expect_fitting(library.table, engine.configuration(), arguments);
   std::vector<int> rows(static_cast<std::size_t>(library.table.size()));
   std::iota(rows.begin(), rows.end(), 0);
-  library.vectors = engine.embed(library.table, rows, {.generated = false, .real = arguments.by != "2d"},
-                                 common.threads);
+  library.vectors = engine.embed(
+      library.table, rows, {.generated = false, .real = arguments.by != "2d"}, common.threads);
   auto const hits = nearest_molecules(query, library, arguments.by, arguments.top);
-  std::printf("nearest to %s by %s (cosine similarity)\n", arguments.query.c_str(),
-              arguments.by == "2d" ? "2D vector" : ("generated " + arguments.by + " vector").c_str());
+  std::printf(
+      "nearest to %s by %s (cosine similarity)\n", arguments.query.c_str(),
+      arguments.by == "2d" ? "2D vector" : ("generated " + arguments.by + " vector").c_str());
   std::printf("%4s  %10s  %-12s  %-28s  %s\n", "rank", "similarity", "id", "name", "smiles");
   int rank = 1;
   for (auto const& hit : hits) {
@@ -88,14 +92,20 @@ void run_retrieve(RetrieveArguments const& arguments, Common const& common) {
 }  // namespace
 
 void add_retrieve(CLI::App& program, Common& common, Body& body) {
-  auto* const command =
-      program.add_subcommand("retrieve", "Find the molecules of a prepared library that are nearest to a query");
+  auto* const command = program.add_subcommand(
+      "retrieve", "Find the molecules of a prepared library that are nearest to a query");
   auto const arguments = std::make_shared<RetrieveArguments>();
   auto& a = *arguments;
-  command->add_option("--model", a.model, "model.safetensors of a run")->required()->check(not_empty());
-  command->add_option("--library", a.library, "Folder that prepare wrote")->required()->check(not_empty());
+  command->add_option("--model", a.model, "model.safetensors of a run")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--library", a.library, "Folder that prepare wrote")
+      ->required()
+      ->check(not_empty());
   command->add_option("--query", a.query, "SMILES of the query")->required();
-  command->add_option("--by", a.by, "Compare 2D vectors, or the query's generated with the library's real vectors")
+  command
+      ->add_option("--by", a.by,
+                   "Compare 2D vectors, or the query's generated with the library's real vectors")
       ->check(CLI::IsMember({"2d", "3d", "text", "bio"}))
       ->capture_default_str();
   command->add_option("--top", a.top, "How many")->check(at_least_one())->capture_default_str();

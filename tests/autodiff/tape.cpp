@@ -25,7 +25,8 @@ TEST_CASE("a layout hands out aligned, named slices", "[parameters]") {
   CHECK(layout.parameter_size() == 128);
   CHECK(layout.parameters()[1].name == "hub.layer0.bias");
   CHECK(layout.parameters()[1].shape == std::vector<int>{7});
-  CHECK_THROWS_WITH(scope.vector("bias", 2, {}), ContainsSubstring("\"hub.layer0.bias\" is used twice"));
+  CHECK_THROWS_WITH(scope.vector("bias", 2, {}),
+                    ContainsSubstring("\"hub.layer0.bias\" is used twice"));
   CHECK_THROWS_WITH(scope.matrix("empty", 0, 2, {}), ContainsSubstring("must be positive"));
 
   m2u::Parameters<S> const theta(S{}, layout, m2u::Seed{3});
@@ -38,19 +39,20 @@ TEST_CASE("a layout hands out aligned, named slices", "[parameters]") {
   // Another parameter does not change the draws of the first.
   m2u::ParameterLayout larger;
   larger.scope("other").matrix("weight", 9, 9, m2u::Initialiser::normal(1.0F));
-  auto const again = larger.scope("hub").scope("layer", 0).matrix("weight", 3, 5,
-                                                                   m2u::Initialiser::uniform(1.0F));
+  auto const again =
+      larger.scope("hub").scope("layer", 0).matrix("weight", 3, 5, m2u::Initialiser::uniform(1.0F));
   m2u::Parameters<S> const other(S{}, larger, m2u::Seed{3});
   CHECK(m2u::to_host(S{}, other.value(again)) == m2u::to_host(S{}, theta.value(a)));
 
   m2u::ParameterLayout tiny;
-  CHECK_THROWS_WITH((m2u::Parameters<S>(S{}, tiny, {}).value(a)), ContainsSubstring("another layout"));
+  CHECK_THROWS_WITH((m2u::Parameters<S>(S{}, tiny, {}).value(a)),
+                    ContainsSubstring("another layout"));
 }
 
 TEST_CASE("stacked tables are initialised each by its own size", "[parameters]") {
   m2u::ParameterLayout layout;
-  auto const slice = layout.scope("t").matrix("weight", 102, 50,
-                                              m2u::Initialiser::xavier_tables({100, 2}));
+  auto const slice =
+      layout.scope("t").matrix("weight", 102, 50, m2u::Initialiser::xavier_tables({100, 2}));
   m2u::Parameters<S> const theta(S{}, layout, m2u::Seed{3});
   auto const values = m2u::to_host(S{}, theta.value(slice));
   auto const largest = [&](std::size_t first, std::size_t last) {
@@ -67,13 +69,13 @@ TEST_CASE("stacked tables are initialised each by its own size", "[parameters]")
 }
 
 TEST_CASE("a tensor that is used twice gets both gradients, an unused op none", "[tape]") {
-  auto const report = m2u::gradient_check(S{}, {}, {m2u::random_input(4, 4, {1})},
-                                          [](auto& tape, auto const& in) {
-                                            auto const unused = m2u::linear(tape, in[0], in[0]);
-                                            static_cast<void>(unused);
-                                            auto const y = m2u::linear(tape, in[0], in[0]);
-                                            return m2u::linear(tape, y, in[0]);
-                                          });
+  auto const report =
+      m2u::gradient_check(S{}, {}, {m2u::random_input(4, 4, {1})}, [](auto& tape, auto const& in) {
+        auto const unused = m2u::linear(tape, in[0], in[0]);
+        static_cast<void>(unused);
+        auto const y = m2u::linear(tape, in[0], in[0]);
+        return m2u::linear(tape, y, in[0]);
+      });
   INFO(report);
   CHECK(report.difference_error < 1e-8);
 }

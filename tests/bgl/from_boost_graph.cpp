@@ -35,7 +35,8 @@ G triangle_with_tail() {
     v.push_back(*it);
   }
   int weight = 100;
-  for (auto const& [a, b] : std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 2}, {2, 0}, {2, 3}}) {
+  for (auto const& [a, b] :
+       std::vector<std::pair<std::size_t, std::size_t>>{{0, 1}, {1, 2}, {2, 0}, {2, 3}}) {
     add_edge(v[a], v[b], Link{weight++}, graph);
   }
   return graph;
@@ -91,7 +92,8 @@ TEST_CASE("from_boost_graph copies every kind of Boost graph alike", "[bgl]") {
   check(convert(triangle_with_tail<List<boost::setS, boost::directedS>>()), one_way);
   check(convert(triangle_with_tail<boost::adjacency_matrix<boost::undirectedS, Node, Link>>()),
         both_ways);
-  check(convert(triangle_with_tail<boost::adjacency_matrix<boost::directedS, Node, Link>>()), one_way);
+  check(convert(triangle_with_tail<boost::adjacency_matrix<boost::directedS, Node, Link>>()),
+        one_way);
 }
 
 TEST_CASE("from_boost_graph puts the two directions of an edge next to each other", "[bgl]") {
@@ -102,14 +104,14 @@ TEST_CASE("from_boost_graph puts the two directions of an edge next to each othe
   }
 }
 
-TEST_CASE("from_boost_graph keeps loops and parallel edges, and takes graphs without any", "[bgl]") {
+TEST_CASE("from_boost_graph keeps loops and parallel edges, and takes graphs without any",
+          "[bgl]") {
   using G = List<boost::vecS, boost::undirectedS>;
   G graph(2);
   add_edge(0, 0, Link{1}, graph);
   add_edge(0, 1, Link{2}, graph);
   add_edge(0, 1, Link{3}, graph);
-  CHECK(edges_of(convert(graph)) ==
-        Edges{{0, 0, 1}, {0, 1, 2}, {1, 0, 2}, {0, 1, 3}, {1, 0, 3}});
+  CHECK(edges_of(convert(graph)) == Edges{{0, 0, 1}, {0, 1, 2}, {1, 0, 2}, {0, 1, 3}, {1, 0, 3}});
   auto const empty = convert(G{});
   CHECK(empty.nodes == 0);
   CHECK(empty.source.empty());

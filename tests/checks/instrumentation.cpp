@@ -16,7 +16,7 @@ struct Launch {
   std::string name;
   std::uint32_t device;
 };
-std::vector<Launch> launches;     // NOLINT: Kokkos' callbacks are plain functions
+std::vector<Launch> launches;          // NOLINT: Kokkos' callbacks are plain functions
 std::vector<std::string> allocations;  // NOLINT
 
 void on_launch(char const* name, std::uint32_t device, std::uint64_t*) {

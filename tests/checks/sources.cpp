@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rules on the sources that a compiler does not check: who includes whom, where device code lives, sizes.
+// Rules on the sources that a compiler does not check: who includes whom, where device code lives,
+// sizes.
 #include <filesystem>
 #include <fstream>
 #include <map>
@@ -52,23 +53,19 @@ std::string folder_of(std::string const& path) {
 }
 
 // The folders, lowest first: each may include those before it (and itself).
-std::vector<std::string> const order{
-    "core",       "linalg",   "parameters", "autodiff", "kernels", "ops",  "nn",   "graph",
-    "objectives", "encoders", "adapters", "transfer", "retrieve", "train", "data", "text",
-    "mpi",        "chem",     "report"};
+std::vector<std::string> const order{"core",     "linalg",   "parameters", "autodiff",   "kernels",
+                                     "ops",      "nn",       "graph",      "objectives", "encoders",
+                                     "adapters", "transfer", "retrieve",   "train",      "data",
+                                     "text",     "mpi",      "chem",       "report"};
 // kernels only need core; graph and transfer's batches are data that encoders take.
-std::set<std::pair<std::string, std::string>> const allowed_up{{"encoders", "transfer"},
-                                                               {"autodiff", "kernels"},
-                                                               {"linalg", "kernels"}};
+std::set<std::pair<std::string, std::string>> const allowed_up{
+    {"encoders", "transfer"}, {"autodiff", "kernels"}, {"linalg", "kernels"}};
 
 // Headers that need more than the component core. Most of data, and text and report, do not.
 bool needs_more_than_core(std::string const& path) {
-  static std::set<std::string> const paths{"m2u/data.hpp",
-                                           "m2u/data/delimited.hpp",
-                                           "m2u/data/line_reader.hpp",
-                                           "m2u/data/loader.hpp",
-                                           "m2u/chem.hpp",
-                                           "m2u/graph/from_boost_graph.hpp"};
+  static std::set<std::string> const paths{
+      "m2u/data.hpp",        "m2u/data/delimited.hpp", "m2u/data/line_reader.hpp",
+      "m2u/data/loader.hpp", "m2u/chem.hpp",           "m2u/graph/from_boost_graph.hpp"};
   auto const folder = folder_of(path);
   return folder == "chem" || folder == "mpi" || paths.contains(path);
 }
@@ -118,7 +115,8 @@ TEST_CASE("the core reaches no package but Kokkos, Eigen and nlohmann-json", "[s
       todo.push_back(path);
     }
   }
-  std::regex const foreign(R"(<(tbb|oneapi|boost|GraphMol|RDGeneral|Geometry|ForceField|zlib|fmt|spdlog|mpi))");
+  std::regex const foreign(
+      R"(<(tbb|oneapi|boost|GraphMol|RDGeneral|Geometry|ForceField|zlib|fmt|spdlog|mpi))");
   while (!todo.empty()) {
     auto const path = todo.back();
     todo.pop_back();
@@ -158,8 +156,8 @@ TEST_CASE("the umbrella header has all of the core", "[sources]") {
     }
   }
   for (auto const& [path, header] : by_path) {
-    if (!needs_more_than_core(path) && folder_of(path) != "report" && folder_of(path) != "kernels" &&
-        path.find("/backend/") == std::string::npos) {
+    if (!needs_more_than_core(path) && folder_of(path) != "report" &&
+        folder_of(path) != "kernels" && path.find("/backend/") == std::string::npos) {
       INFO(path);
       CHECK(seen.contains(path));
     }

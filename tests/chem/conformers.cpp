@@ -16,7 +16,8 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 
-m2u::ConformerResult conformer_of(std::string const& smiles, m2u::ConformerOptions const& options = {}) {
+m2u::ConformerResult conformer_of(std::string const& smiles,
+                                  m2u::ConformerOptions const& options = {}) {
   auto const parsed = m2u::parse_smiles(smiles);
   INFO(smiles << ": " << parsed.reason);
   REQUIRE(parsed);
@@ -84,7 +85,8 @@ TEST_CASE("compute_conformer gives up in time", "[chem]") {
   auto const begin = std::chrono::steady_clock::now();
   auto const result = conformer_of("C1CCCCCCCCCCCCCCCCCCCCCCCCCCCCC#CC#CC#CC1",
                                    {.max_seconds = 1.0, .attempts = 1000000, .mmff = false});
-  auto const seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+  auto const seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
   CHECK(seconds < 30.0);
   CHECK_THAT(result.reason, ContainsSubstring("1 s"));
 }

@@ -13,10 +13,12 @@
 using Catch::Matchers::ContainsSubstring;
 
 TEST_CASE("draw_svg draws molecules", "[chem]") {
-  for (auto const* const smiles : {"CC(=O)Oc1ccccc1C(=O)O", "[Na+].[Cl-]", "C", "*", "C[C@@H](N)C(=O)O"}) {
+  for (auto const* const smiles :
+       {"CC(=O)Oc1ccccc1C(=O)O", "[Na+].[Cl-]", "C", "*", "C[C@@H](N)C(=O)O"}) {
     auto const svg = m2u::draw_svg(*m2u::parse_smiles(smiles).mol, {.width = 200, .height = 100});
     CHECK(svg.starts_with("<svg"));
-    CHECK_THAT(svg, ContainsSubstring("width='200px' height='100px'") && ContainsSubstring("</svg>"));
+    CHECK_THAT(svg,
+               ContainsSubstring("width='200px' height='100px'") && ContainsSubstring("</svg>"));
   }
 }
 

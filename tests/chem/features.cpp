@@ -101,8 +101,9 @@ TEST_CASE("featurise sees stereochemistry", "[chem]") {
 }
 
 TEST_CASE("featurise takes what is unusual", "[chem]") {
-  for (auto const* const smiles : {"[Na+]", "[H][H]", "[2H]O[2H]", "[H+]", "*", "[U]", "[Na+].[Na+].[O-]S(=O)(=O)[O-]",
-                                   "[Fe+2].c1cc[cH-]c1.c1cc[cH-]c1", "[C-]#[O+]", "F[P-](F)(F)(F)(F)F"}) {
+  for (auto const* const smiles :
+       {"[Na+]", "[H][H]", "[2H]O[2H]", "[H+]", "*", "[U]", "[Na+].[Na+].[O-]S(=O)(=O)[O-]",
+        "[Fe+2].c1cc[cH-]c1.c1cc[cH-]c1", "[C-]#[O+]", "F[P-](F)(F)(F)(F)F"}) {
     INFO(smiles);
     check_vocabularies(graph_of(smiles));
   }
@@ -123,8 +124,8 @@ TEST_CASE("featurise leaves explicit hydrogens out", "[chem]") {
   CHECK_THROWS_WITH(m2u::featurise(raw), Catch::Matchers::ContainsSubstring("sanitised"));
 }
 
-// Sums over features that OGB's own Python code gave for these molecules, weighted by the atom's position
-// modulo 101, so that the order counts.
+// Sums over features that OGB's own Python code gave for these molecules, weighted by the atom's
+// position modulo 101, so that the order counts.
 TEST_CASE("featurise gives OGB's features for 975 drugs", "[chem][shared]") {
   m2u::Rejects rejects;
   auto const records = m2u::read_molecules(m2u::test::shared_file("peers/mols.tsv"), rejects);
@@ -153,8 +154,8 @@ TEST_CASE("featurise gives OGB's features for 975 drugs", "[chem][shared]") {
   }
   CHECK(count == 24927);
   CHECK(edges == 53350);
-  CHECK(atoms == std::array<long, 9>{7113750, 128669, 3802588, 6229978, 1138092, 182, 1770760, 428998,
-                                     707145});
+  CHECK(atoms == std::array<long, 9>{7113750, 128669, 3802588, 6229978, 1138092, 182, 1770760,
+                                     428998, 707145});
   CHECK(bonds == std::array<long, 3>{56480, 460, 26786});
   CHECK(encoding[1] == Catch::Approx(11019.1947530508).epsilon(1e-5));
   CHECK(encoding[4] == Catch::Approx(78.5866219361).epsilon(1e-5));

@@ -14,8 +14,9 @@ namespace {
 
 using Catch::Matchers::ContainsSubstring;
 
-m2u::MoleculeRecord record(std::size_t line, std::string id, std::string smiles, std::string description = "",
-                           std::string targets = "", std::string categories = "") {
+m2u::MoleculeRecord record(std::size_t line, std::string id, std::string smiles,
+                           std::string description = "", std::string targets = "",
+                           std::string categories = "") {
   m2u::MoleculeRecord result;
   result.line = line;
   result.id = std::move(id);
@@ -109,7 +110,8 @@ TEST_CASE("prepare_molecules lists what it leaves out, and why", "[chem]") {
 }
 
 TEST_CASE("prepare_molecules keeps records whose titles are alike apart", "[chem]") {
-  std::vector<m2u::MoleculeRecord> records{record(1, "x", "C", "", "T"), record(9, "x", "CC", "", "U")};
+  std::vector<m2u::MoleculeRecord> records{record(1, "x", "C", "", "T"),
+                                           record(9, "x", "CC", "", "U")};
   for (auto& r : records) {
     r.title_as_id = true;
   }
@@ -124,7 +126,8 @@ TEST_CASE("prepare_molecules keeps records whose titles are alike apart", "[chem
 TEST_CASE("prepare_molecules gives the same table for any number of threads", "[chem]") {
   std::vector<m2u::MoleculeRecord> records;
   for (std::size_t i = 0; i < 100; ++i) {
-    records.push_back(record(i + 2, "m" + std::to_string(i), std::string(i % 7 + 1, 'C') + (i % 10 == 3 ? "(" : "O"),
+    records.push_back(record(i + 2, "m" + std::to_string(i),
+                             std::string(i % 7 + 1, 'C') + (i % 10 == 3 ? "(" : "O"),
                              "molecule " + std::to_string(i), "T" + std::to_string(i % 5)));
   }
   auto options = small();
@@ -171,8 +174,8 @@ TEST_CASE("prepare_molecules uses given conformers if they fit", "[chem]") {
                        "    0.0000    0.0000    0.0000 C   0  0\n    1.4000    0.0000    0.5000 ") +
            element + "   0  0\n  1  2  1  0\nM  END\n";
   };
-  std::vector<m2u::MoleculeRecord> records{record(2, "a", "CO"), record(3, "b", "CO"), record(4, "c", "CO"),
-                                           record(5, "d", "CO")};
+  std::vector<m2u::MoleculeRecord> records{record(2, "a", "CO"), record(3, "b", "CO"),
+                                           record(4, "c", "CO"), record(5, "d", "CO")};
   m2u::PrepareOptions options;
   options.compute_conformers = false;
   options.mol_blocks = {{"a", block('O')}, {"b", block('N')}, {"c", "nonsense"}};

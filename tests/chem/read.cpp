@@ -46,7 +46,8 @@ std::string slurp(std::filesystem::path const& path) {
 
 TEST_CASE("MoleculeReader reads tables by their columns' names", "[chem]") {
   m2u::test::TemporaryFolder const folder;
-  m2u::write_file(folder / "a.csv", "Label,SMILES,id,description\n1,CCO,x,\"a, b\"\n0,C,y,\n,c1ccccc1,,\n");
+  m2u::write_file(folder / "a.csv",
+                  "Label,SMILES,id,description\n1,CCO,x,\"a, b\"\n0,C,y,\n,c1ccccc1,,\n");
   m2u::Rejects rejects;
   auto const records = m2u::read_molecules(folder / "a.csv", rejects, {.extras = {"Label"}});
   CHECK(rejects.empty());
@@ -77,7 +78,8 @@ TEST_CASE("MoleculeReader reads SMILES files", "[chem]") {
 
 TEST_CASE("MoleculeReader reads SD files, plain and gzipped", "[chem]") {
   m2u::test::TemporaryFolder const folder;
-  auto const text = methane("m1") + "> <Name>\nmarsh gas\n\n>  1  <description> (1)\ntwo\nlines\n\n$$$$\n" +
+  auto const text = methane("m1") +
+                    "> <Name>\nmarsh gas\n\n>  1  <description> (1)\ntwo\nlines\n\n$$$$\n" +
                     methane("") + "> <ID>\nm2\n\n$$$$\n" + methane("m3");
   gzipped(text, folder / "a.sdf.gz");
   m2u::write_file(folder / "a.sdf", text);
@@ -102,8 +104,8 @@ TEST_CASE("MoleculeReader reads SD files, plain and gzipped", "[chem]") {
 TEST_CASE("MoleculeReader goes on after bad SD records", "[chem]") {
   m2u::test::TemporaryFolder const folder;
   m2u::write_file(folder / "a.sdf", "broken\n\n\n$$$$\n" + methane("good") + "$$$$\n" +
-                                      "counts\n\n\n what is this\nM  END\n$$$$\n" + methane("fine") +
-                                      "$$$$\ncut\n  test  3D\n\n  2  1  0");
+                                        "counts\n\n\n what is this\nM  END\n$$$$\n" +
+                                        methane("fine") + "$$$$\ncut\n  test  3D\n\n  2  1  0");
   m2u::Rejects rejects;
   auto const records = m2u::read_molecules(folder / "a.sdf", rejects);
   REQUIRE(records.size() == 3);
@@ -144,11 +146,12 @@ TEST_CASE("MoleculeReader names files and lines that cannot be read", "[chem]") 
 }
 
 TEST_CASE("parse_smiles gives RDKit's reasons", "[chem]") {
-  CHECK_THAT(m2u::parse_smiles("C1CC(").reason, ContainsSubstring("syntax error") &&
-                                                    ContainsSubstring("position"));
+  CHECK_THAT(m2u::parse_smiles("C1CC(").reason,
+             ContainsSubstring("syntax error") && ContainsSubstring("position"));
   CHECK_THAT(m2u::parse_smiles("CC)").reason, ContainsSubstring("extra close parentheses"));
   CHECK_THAT(m2u::parse_smiles("C1CC").reason, ContainsSubstring("unclosed ring"));
-  CHECK_THAT(m2u::parse_smiles("C(C)(C)(C)(C)C").reason, ContainsSubstring("valence for atom # 0 C"));
+  CHECK_THAT(m2u::parse_smiles("C(C)(C)(C)(C)C").reason,
+             ContainsSubstring("valence for atom # 0 C"));
   CHECK_THAT(m2u::parse_smiles("c1cccc1").reason, ContainsSubstring("kekulize"));
   CHECK_THAT(m2u::parse_smiles("").reason, ContainsSubstring("empty"));
   CHECK_THAT(m2u::parse_smiles(" \t").reason, ContainsSubstring("empty"));
@@ -167,7 +170,8 @@ TEST_CASE("RdkitLog keeps each thread's messages apart and gives the log back", 
       std::string const bad = "C" + std::string(static_cast<std::size_t>(t), 'N') + "(";
       for (int i = 0; i < 50; ++i) {
         auto const reason = m2u::parse_smiles(bad).reason;
-        wrong[static_cast<std::size_t>(t)] += reason.find("parsing: " + bad + " ") == std::string::npos;
+        wrong[static_cast<std::size_t>(t)] +=
+            reason.find("parsing: " + bad + " ") == std::string::npos;
       }
     });
   }
@@ -201,8 +205,10 @@ TEST_CASE("SD records of the shared data have the graphs of their SMILES", "[che
     auto const parsed = m2u::parse_molecule(sdf[i]);
     INFO(sdf[i].id << ' ' << parsed.reason);
     REQUIRE(parsed.mol_3d != nullptr);
-    CHECK(m2u::featurise(*parsed.mol).nodes == m2u::featurise(*m2u::parse_molecule(table[i]).mol).nodes);
-    atoms += static_cast<int>(m2u::conformer_from_mol(*parsed.mol_3d).conformer.atomic_numbers.size());
+    CHECK(m2u::featurise(*parsed.mol).nodes ==
+          m2u::featurise(*m2u::parse_molecule(table[i]).mol).nodes);
+    atoms +=
+        static_cast<int>(m2u::conformer_from_mol(*parsed.mol_3d).conformer.atomic_numbers.size());
   }
   CHECK(atoms == 47610);
 }

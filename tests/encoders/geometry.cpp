@@ -89,19 +89,26 @@ TEMPLATE_LIST_TEST_CASE("graph encoders ignore the order of nodes and the compan
   TestType const space;
   m2u::ParameterLayout layout;
   m2u::Gps const gps{layout.scope("gps"),
-                     {.width = 16, .layers = 2, .heads = 2, .node_vocabularies = {7, 3},
-                      .edge_vocabularies = {4}, .encoding_steps = 4, .encoding_width = 4}};
+                     {.width = 16,
+                      .layers = 2,
+                      .heads = 2,
+                      .node_vocabularies = {7, 3},
+                      .edge_vocabularies = {4},
+                      .encoding_steps = 4,
+                      .encoding_width = 4}};
   m2u::Gin const gin{layout.scope("gin"), {.width = 12, .layers = 2, .node_vocabularies = {7, 3}}};
   auto const check = [&](auto const& encoder) {
     auto const width = static_cast<std::size_t>(encoder.out());
-    auto const all = run(space, layout, encoder,
-                         batch_of({m2u::test::toy_graph(0), m2u::test::toy_graph(3),
-                                   m2u::test::toy_graph(5)}));
+    auto const all =
+        run(space, layout, encoder,
+            batch_of({m2u::test::toy_graph(0), m2u::test::toy_graph(3), m2u::test::toy_graph(5)}));
     CHECK(all.size() == 3 * width);
     for (int const sample : {0, 3, 5}) {
-      auto const alone = run(space, layout, encoder, batch_of({permuted(m2u::test::toy_graph(sample))}));
+      auto const alone =
+          run(space, layout, encoder, batch_of({permuted(m2u::test::toy_graph(sample))}));
       auto const row = static_cast<std::ptrdiff_t>(width) * (sample == 0 ? 0 : sample == 3 ? 1 : 2);
-      check_close(alone, {all.begin() + row, all.begin() + row + static_cast<std::ptrdiff_t>(width)});
+      check_close(alone,
+                  {all.begin() + row, all.begin() + row + static_cast<std::ptrdiff_t>(width)});
     }
     CHECK(run(space, layout, encoder, batch_of(std::vector<m2u::GraphRecord>{})).empty());
   };
@@ -109,10 +116,12 @@ TEMPLATE_LIST_TEST_CASE("graph encoders ignore the order of nodes and the compan
   check(gin);
 }
 
-TEST_CASE("SchNet ignores rotation, translation, mirror images and the order of atoms", "[encoders]") {
+TEST_CASE("SchNet ignores rotation, translation, mirror images and the order of atoms",
+          "[encoders]") {
   m2u::ParameterLayout layout;
-  m2u::SchNet const schnet{layout.scope("3d"), {.width = 16, .filters = 16, .interactions = 2,
-                                                .gaussians = 8, .elements = 12, .out = 8}};
+  m2u::SchNet const schnet{
+      layout.scope("3d"),
+      {.width = 16, .filters = 16, .interactions = 2, .gaussians = 8, .elements = 12, .out = 8}};
   auto const conformer = m2u::test::toy_conformer(5);
   auto moved = conformer;
   double const angle = 0.7;
@@ -123,7 +132,8 @@ TEST_CASE("SchNet ignores rotation, translation, mirror images and the order of 
     double const y = conformer.positions[3 * i + 1];
     moved.atomic_numbers[to] = conformer.atomic_numbers[i];
     moved.positions[3 * to] = static_cast<float>(std::cos(angle) * x - std::sin(angle) * y + 3.0);
-    moved.positions[3 * to + 1] = static_cast<float>(std::sin(angle) * x + std::cos(angle) * y - 1.0);
+    moved.positions[3 * to + 1] =
+        static_cast<float>(std::sin(angle) * x + std::cos(angle) * y - 1.0);
     moved.positions[3 * to + 2] = conformer.positions[3 * i + 2] + 0.5F;
   }
   m2u::add_radius_graph(moved);
@@ -134,8 +144,9 @@ TEST_CASE("SchNet ignores rotation, translation, mirror images and the order of 
 
 TEST_CASE("conformers without edges and with coincident atoms are finite", "[encoders]") {
   m2u::ParameterLayout layout;
-  m2u::SchNet const schnet{layout.scope("3d"), {.width = 8, .filters = 8, .interactions = 1,
-                                                .gaussians = 8, .elements = 12, .out = 8}};
+  m2u::SchNet const schnet{
+      layout.scope("3d"),
+      {.width = 8, .filters = 8, .interactions = 1, .gaussians = 8, .elements = 12, .out = 8}};
   m2u::ConformerRecord single{{3}, {0.0F, 0.0F, 0.0F}, {}, {}};
   m2u::ConformerRecord coincident{{11, 11}, {1, 1, 1, 1, 1, 1}, {}, {}};
   m2u::ConformerRecord distant{{1, 1}, {0, 0, 0, 100, 0, 0}, {}, {}};
@@ -157,7 +168,8 @@ TEST_CASE("the radius graph keeps the nearest neighbours, ties by index", "[grap
   for (std::size_t i = 0; i < line.source.size(); ++i) {
     edges.emplace_back(line.target[i], line.source[i]);
   }
-  CHECK(edges == std::vector<std::pair<int, int>>{{0, 1}, {0, 2}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {3, 1}, {3, 2}});
+  CHECK(edges == std::vector<std::pair<int, int>>{
+                     {0, 1}, {0, 2}, {1, 0}, {1, 2}, {2, 1}, {2, 3}, {3, 1}, {3, 2}});
 }
 
 TEST_CASE("random-walk encodings are return probabilities", "[graph]") {

@@ -32,7 +32,8 @@ void compare(S const& space, int m, int n, int k, m2u::GemmOptions options) {
   auto const c = filled<R>(space, m, n, 3);
   auto const expected = filled<R>(space, m, n, 3);
   m2u::gemm(space, a, b, c, options);
-  m2u::backend::kokkos_gemm(space, m2u::strided(a), m2u::strided(b), m2u::strided(expected), options);
+  m2u::backend::kokkos_gemm(space, m2u::strided(a), m2u::strided(b), m2u::strided(expected),
+                            options);
   auto const found = m2u::to_host(space, c);
   auto const wanted = m2u::to_host(space, expected);
   INFO(m << " x " << n << " x " << k << ", transposed " << options.transpose_a << ' '

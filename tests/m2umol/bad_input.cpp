@@ -82,7 +82,8 @@ Arguments with(Arguments arguments, std::string const& option, std::string const
   return arguments;
 }
 
-/// The sample's model with other contents, as a program would write it that does not know checksums.
+/// The sample's model with other contents, as a program would write it that does not know
+/// checksums.
 template <class Change>
 fs::path changed_model(Bench const& bench, std::string const& name, Change const& change) {
   m2u::SafetensorsFile const file(sample().model);
@@ -114,7 +115,8 @@ TEST_CASE("m2umol refuses wrong commands") {
 TEST_CASE("m2umol prepare refuses wrong tables") {
   Bench const bench;
   auto const& folder = bench.folder;
-  auto const refused = [&](fs::path const& table, std::vector<std::string> says, Arguments const& more = {}) {
+  auto const refused = [&](fs::path const& table, std::vector<std::string> says,
+                           Arguments const& more = {}) {
     says.push_back(table.string());
     bench.refused(prepare(table, bench.out) + more, says);
   };
@@ -124,16 +126,19 @@ TEST_CASE("m2umol prepare refuses wrong tables") {
   refused(folder.write("empty.smi", ""), {"holds no usable row"});
   refused(folder.write("empty.sdf", "\n\n"), {"holds no usable row"});
   refused(folder.write("header.tsv", "id\tsmiles\n"), {"holds no usable row"});
-  refused(folder.write("column.tsv", "id\tSMILE\na\tC\n"), {"no column \"smiles\"", "\"id\", \"SMILE\""});
+  refused(folder.write("column.tsv", "id\tSMILE\na\tC\n"),
+          {"no column \"smiles\"", "\"id\", \"SMILE\""});
   refused(folder.write("twice.tsv", "id\tid\tsmiles\n"), {"line 1", "\"id\" twice"});
   refused(folder.write("quote.csv", "id,\"smi\nles"), {"line 1", "not closed"});
   refused(folder.write("plain.tsv.gz", "id\tsmiles\na\tC\n"), {"not gzipped"});
   refused(folder.write("garbage.sdf", std::string("\x01\x02\xff\n\0\n", 7)), {"M  END"});
   refused(sample().table, {"no column \"molecule\"", "\"smiles\""}, {"--smiles", "molecule"});
   refused(sample().model, {"no column \"smiles\""});
-  refused(folder.write("bad.tsv", "id\tsmiles\na\tnope\nb\tC1CC\n"), {"all 2 were rejected", "line 2", "nope"});
+  refused(folder.write("bad.tsv", "id\tsmiles\na\tnope\nb\tC1CC\n"),
+          {"all 2 were rejected", "line 2", "nope"});
   auto const gz = folder / "whole.tsv.gz";
-  REQUIRE(std::system(("gzip -c '" + sample().table.string() + "' > '" + gz.string() + "'").c_str()) == 0);
+  REQUIRE(std::system(
+              ("gzip -c '" + sample().table.string() + "' > '" + gz.string() + "'").c_str()) == 0);
   auto const whole = read_bytes(gz);
   refused(folder.write("cut.tsv.gz", whole.substr(0, whole.size() / 2)), {"damaged or cut off"});
   auto damaged = whole;
@@ -156,17 +161,26 @@ TEST_CASE("m2umol prepare refuses wrong conformers, folders and options") {
   conformers(folder.write("other.sdf", ethanol_record("x")), {"no title", "\"x\"", "m2u0001"});
   conformers(folder.write("twice.sdf", ethanol_record("m2u0001") + ethanol_record("m2u0001")),
              {"line 12", "second conformer", "m2u0001"});
-  bench.refused(prepare(sample().table, folder.write("file", "x")), {"cannot make the folder", "file"});
-  bench.refused(prepare(sample().table, "/proc/m2umol/x"), {"cannot make the folder", "/proc/m2umol/x"});
+  bench.refused(prepare(sample().table, folder.write("file", "x")),
+                {"cannot make the folder", "file"});
+  bench.refused(prepare(sample().table, "/proc/m2umol/x"),
+                {"cannot make the folder", "/proc/m2umol/x"});
   auto const data = bench.copy(sample().data, "data");
   bench.refused(prepare(sample().table, data), {data.string(), "already", "--force"});
-  bench.refused(prepare(folder.write("bad.tsv", "id\tsmiles\na\tnope\n"), data) + Arguments{"--force"},
-                {"all 1 were rejected"});
+  bench.refused(
+      prepare(folder.write("bad.tsv", "id\tsmiles\na\tnope\n"), data) + Arguments{"--force"},
+      {"all 1 were rejected"});
   bench.refused(with(usual, "--table", ""), {"--table", "empty"});
   bench.refused(with(usual, "--out", ""), {"--out", "empty"});
-  for (auto const& [option, value] : std::vector<std::pair<std::string, std::string>>{
-           {"--text-buckets", "-8"}, {"--min-count", "0"}, {"--max-atoms", "1.5"}, {"--conformer-seconds", "nan"},
-           {"--seed", "-1"}, {"--threads", "-1"}, {"--threads", "many"}, {"--max-atoms", "99999999999"}}) {
+  for (auto const& [option, value] :
+       std::vector<std::pair<std::string, std::string>>{{"--text-buckets", "-8"},
+                                                        {"--min-count", "0"},
+                                                        {"--max-atoms", "1.5"},
+                                                        {"--conformer-seconds", "nan"},
+                                                        {"--seed", "-1"},
+                                                        {"--threads", "-1"},
+                                                        {"--threads", "many"},
+                                                        {"--max-atoms", "99999999999"}}) {
     bench.refused(with(usual, option, value), {option, value});
   }
   bench.refused(with(usual, "--text-buckets", "3"), {"3 buckets", "power of two"});
@@ -191,7 +205,8 @@ TEST_CASE("m2umol pretrain refuses wrong data") {
   fs::resize_file(empty / shard, 0);
   refused(empty, {shard, "cut off"});
   int number = 0;
-  for (auto const at : {std::uintmax_t{3}, std::uintmax_t{20}, std::uintmax_t{300}, size / 2, size - 100}) {
+  for (auto const at :
+       {std::uintmax_t{3}, std::uintmax_t{20}, std::uintmax_t{300}, size / 2, size - 100}) {
     auto const altered = bench.copy(sample().data, "altered" + std::to_string(++number));
     alter(altered / shard, at);
     refused(altered, {shard, "offset"});
@@ -220,18 +235,32 @@ TEST_CASE("m2umol pretrain refuses wrong data") {
 TEST_CASE("m2umol pretrain refuses wrong options") {
   Bench const bench;
   auto const usual = pretrain_two(sample().data, bench.out);
-  for (auto const& [option, value] : std::vector<std::pair<std::string, std::string>>{
-           {"--batch", "1"},        {"--batch", "0"},     {"--epochs", "0"},       {"--epochs", "2x"},
-           {"--lr", "nan"},         {"--lr", "-1"},       {"--lr", "inf"},         {"--temperature", "0"},
-           {"--weight-decay", "-1"}, {"--holdout", "1"},  {"--dropout", "1.5"},    {"--schedule", "steps"},
-           {"--layers", "0"},       {"--clip", "-2"},     {"--holdout-seed", "x"}, {"--evaluate-every", "0"}}) {
+  for (auto const& [option, value] :
+       std::vector<std::pair<std::string, std::string>>{{"--batch", "1"},
+                                                        {"--batch", "0"},
+                                                        {"--epochs", "0"},
+                                                        {"--epochs", "2x"},
+                                                        {"--lr", "nan"},
+                                                        {"--lr", "-1"},
+                                                        {"--lr", "inf"},
+                                                        {"--temperature", "0"},
+                                                        {"--weight-decay", "-1"},
+                                                        {"--holdout", "1"},
+                                                        {"--dropout", "1.5"},
+                                                        {"--schedule", "steps"},
+                                                        {"--layers", "0"},
+                                                        {"--clip", "-2"},
+                                                        {"--holdout-seed", "x"},
+                                                        {"--evaluate-every", "0"}}) {
     bench.refused(with(usual, option, value), {option, value});
   }
   bench.refused(with(usual, "--heads", "3"), {"3 heads", "width 16"});
   bench.refused(with(usual, "--width", "8"), {"below the width 8"});
   bench.refused(with(usual, "--holdout", "0.99"), {"holding out 0.99 of 38"});
-  bench.refused(with(usual, "--holdout", "0.97"), {"nothing to learn from: of 1 training molecules"});
-  bench.refused(with(usual, "--out", bench.folder.write("file", "x").string()), {"cannot make the folder", "file"});
+  bench.refused(with(usual, "--holdout", "0.97"),
+                {"nothing to learn from: of 1 training molecules"});
+  bench.refused(with(usual, "--out", bench.folder.write("file", "x").string()),
+                {"cannot make the folder", "file"});
   bench.refused(with(usual, "--out", ""), {"--out", "empty"});
   bench.refused(with(usual, "--out", "/proc/m2umol"), {"cannot make the folder", "/proc/m2umol"});
   bench.refused(usual + Arguments{"--resume", "--force"}, {"--resume", "--force"});
@@ -314,12 +343,15 @@ TEST_CASE("m2umol embed refuses wrong models") {
   using Metadata = std::map<std::string, std::string>;
   refused(changed_model(bench, "program", [](Tensors&, Metadata& m) { m["format"] = "other"; }),
           {"not a model of m2umol"});
-  refused(changed_model(bench, "bare", [](Tensors&, Metadata& m) { m.clear(); }), {"not a model of m2umol"});
-  refused(changed_model(bench, "version", [](Tensors&, Metadata& m) { m["format_version"] = "99"; }),
-          {"version 99"});
+  refused(changed_model(bench, "bare", [](Tensors&, Metadata& m) { m.clear(); }),
+          {"not a model of m2umol"});
+  refused(
+      changed_model(bench, "version", [](Tensors&, Metadata& m) { m["format_version"] = "99"; }),
+      {"version 99"});
   refused(changed_model(bench, "text", [](Tensors&, Metadata& m) { m["configuration"] = "{"; }),
           {"configuration is damaged"});
-  auto const configured = [&](std::string const& name, std::string const& from, std::string const& to) {
+  auto const configured = [&](std::string const& name, std::string const& from,
+                              std::string const& to) {
     return changed_model(bench, name, [&](Tensors&, Metadata& m) {
       auto& text = m["configuration"];
       REQUIRE(text.find(from) != std::string::npos);
@@ -329,8 +361,10 @@ TEST_CASE("m2umol embed refuses wrong models") {
   refused(configured("heads", "\"heads\":2", "\"heads\":0"), {"0 heads"});
   refused(configured("minus", "\"width\":16", "\"width\":-16"), {"configuration"});
   refused(configured("words", "\"width\":16", "\"width\":\"wide\""), {"configuration is damaged"});
-  refused(configured("wide", "\"width\":16", "\"width\":32"), {"misshapen", "hub.node_embedding.weight"});
-  refused(changed_model(bench, "missing_tensor", [](Tensors& t, Metadata&) { t.pop_back(); }), {"missing"});
+  refused(configured("wide", "\"width\":16", "\"width\":32"),
+          {"misshapen", "hub.node_embedding.weight"});
+  refused(changed_model(bench, "missing_tensor", [](Tensors& t, Metadata&) { t.pop_back(); }),
+          {"missing"});
   refused(changed_model(bench, "nan",
                         [](Tensors& t, Metadata&) {
                           t.front().values.front() = std::numeric_limits<float>::quiet_NaN();
@@ -358,9 +392,11 @@ TEST_CASE("m2umol embed refuses wrong input and output") {
   {
     TemporaryFolder const elsewhere;
     REQUIRE(::mkfifo((elsewhere / "pipe.smi").c_str(), 0600) == 0);
-    bench.refused(embed(elsewhere / "pipe.smi", folder / "v.csv"), {"pipe.smi", "not a regular file"});
+    bench.refused(embed(elsewhere / "pipe.smi", folder / "v.csv"),
+                  {"pipe.smi", "not a regular file"});
   }
-  auto const output = [&](fs::path const& out, std::vector<std::string> const& says, Arguments const& more = {}) {
+  auto const output = [&](fs::path const& out, std::vector<std::string> const& says,
+                          Arguments const& more = {}) {
     bench.refused(embed(sample().table, out) + more, says);
   };
   output("", {"--out", "empty"});
@@ -372,18 +408,27 @@ TEST_CASE("m2umol embed refuses wrong input and output") {
   }
   fs::create_directory(folder / "folder.npy");
   output(folder / "folder.npy", {"cannot write", "folder.npy"});
-  output(folder / "v.npy", {"cannot write", "none/rejects"}, {"--rejects", (folder / "none/rejects").string()});
+  output(folder / "v.npy", {"cannot write", "none/rejects"},
+         {"--rejects", (folder / "none/rejects").string()});
   output(folder / "v.npy", {"--rejects", "--out"}, {"--rejects", (folder / "v.npy").string()});
   auto const csv = folder.write("both.csv", "id,smiles\na,C\n");
   bench.refused(embed(csv, csv), {"--out", "--in"});
-  bench.refused(embed(csv, folder / "v.npy") + Arguments{"--rejects", csv.string()}, {"--rejects", "--in"});
+  bench.refused(embed(csv, folder / "v.npy") + Arguments{"--rejects", csv.string()},
+                {"--rejects", "--in"});
 }
 
 TEST_CASE("m2umol retrieve refuses wrong queries and libraries") {
   Bench const bench;
   auto const& folder = bench.folder;
-  Arguments const usual{"retrieve", "--model", sample().model.string(), "--library", sample().data.string(),
-                        "--query", "CCO", "--threads", "1"};
+  Arguments const usual{"retrieve",
+                        "--model",
+                        sample().model.string(),
+                        "--library",
+                        sample().data.string(),
+                        "--query",
+                        "CCO",
+                        "--threads",
+                        "1"};
   REQUIRE(m2umol(usual).code == 0);
   bench.refused(with(usual, "--query", "nope"), {"\"nope\"", "syntax error"});
   bench.refused(with(usual, "--query", "C(C)(C)(C)(C)C"), {"valence"});
@@ -393,7 +438,8 @@ TEST_CASE("m2umol retrieve refuses wrong queries and libraries") {
   bench.refused(with(usual, "--by", "smell"), {"--by", "smell", "2d"});
   bench.refused(with(usual, "--by", "3d"), {"no molecule of the library", "\"3d\""});
   bench.refused(with(usual, "--model", (folder / "missing").string()), {"missing", "No such file"});
-  bench.refused(with(usual, "--library", (folder / "missing").string()), {"missing", "no dataset.json"});
+  bench.refused(with(usual, "--library", (folder / "missing").string()),
+                {"missing", "no dataset.json"});
   bench.refused(with(usual, "--library", ""), {"--library", "empty"});
   auto const altered = bench.copy(sample().data, "altered");
   alter(altered / "shard-00000.m2u", 20000);
@@ -401,7 +447,8 @@ TEST_CASE("m2umol retrieve refuses wrong queries and libraries") {
   // Another vocabulary, of the same size or not.
   auto const library = folder / "library";
   REQUIRE(m2umol(prepare(sample().table, library) +
-                 Arguments{"--text-buckets", "1024", "--min-count", "2"}).code == 0);
+                 Arguments{"--text-buckets", "1024", "--min-count", "2"})
+              .code == 0);
   auto const there = with(usual, "--library", library.string());
   CHECK(m2umol(there).code == 0);
   bench.refused(with(there, "--by", "text"), {library.string(), "n-grams"});

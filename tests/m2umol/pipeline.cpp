@@ -62,8 +62,8 @@ bool all_finite(std::vector<float> const& values, int row, int cols) {
 }  // namespace
 
 TEST_CASE("m2umol tells its version and the options of every command") {
-  CHECK_THAT(succeed({"--version"}).out, ContainsSubstring("m2umol 0.") &&
-                                             ContainsSubstring("Kokkos"));
+  CHECK_THAT(succeed({"--version"}).out,
+             ContainsSubstring("m2umol 0.") && ContainsSubstring("Kokkos"));
   auto const help = succeed({"--help"}).out;
   for (std::string const command : {"prepare", "pretrain", "embed", "retrieve", "demo"}) {
     INFO(command);
@@ -78,22 +78,22 @@ TEST_CASE("m2umol prepare counts modalities and lists rejects") {
   CHECK_THAT(sample().prepared.out, ContainsSubstring("prepared 38 molecules: 0 with conformers") &&
                                         ContainsSubstring("0 rejected"));
   TemporaryFolder const folder;
-  auto const table = folder.write("t.tsv",
-                                  "id\tsmiles\tname\ttargets\n"
-                                  "a\tCCO\tethanol\tADH\n"
-                                  "b\tC1CC\tring\t\n"
-                                  "a\tCC\tagain\t\n"
-                                  "c\t[Na+].[Cl-]\tsalt\tADH;SCN\n"
-                                  "d\tCC\n"
-                                  "e\t\tnothing\t\n"
-                                  "f\t[He]\tsingle atom\t\n"
-                                  "CCO\n");
+  auto const table = folder.write("t.tsv", "id\tsmiles\tname\ttargets\n"
+                                           "a\tCCO\tethanol\tADH\n"
+                                           "b\tC1CC\tring\t\n"
+                                           "a\tCC\tagain\t\n"
+                                           "c\t[Na+].[Cl-]\tsalt\tADH;SCN\n"
+                                           "d\tCC\n"
+                                           "e\t\tnothing\t\n"
+                                           "f\t[He]\tsingle atom\t\n"
+                                           "CCO\n");
   auto const outcome = succeed(prepare(table, folder / "d"));
   CHECK_THAT(outcome.out, ContainsSubstring("prepared 3 molecules: 0 with conformers, 0 with text, "
                                             "2 with targets or categories; 5 rejected"));
   auto const rejects = read_bytes(folder / "d/rejects.tsv");
-  for (std::string const reason : {"3\tC1CC\t", "4\tCC\tthe id \"a\" is that of line 2", "6\tCC\tthe row has 2",
-                                   "7\te\tthe SMILES is empty", "9\tCCO\tthe row has 1"}) {
+  for (std::string const reason :
+       {"3\tC1CC\t", "4\tCC\tthe id \"a\" is that of line 2", "6\tCC\tthe row has 2",
+        "7\te\tthe SMILES is empty", "9\tCCO\tthe row has 1"}) {
     CHECK_THAT(rejects, ContainsSubstring(reason));
   }
   CHECK(lines_of(rejects).size() == 6);
@@ -120,7 +120,8 @@ TEST_CASE("m2umol pretrain logs every epoch and writes a model that describes it
       CHECK(retrieval["reverse"]["mrr"] > 0.0);
     }
   }
-  CHECK_THAT(sample().trained.out, ContainsSubstring("2d to text") && ContainsSubstring("bio to 2d") &&
+  CHECK_THAT(sample().trained.out, ContainsSubstring("2d to text") &&
+                                       ContainsSubstring("bio to 2d") &&
                                        ContainsSubstring(sample().model.string()));
   m2u::SafetensorsFile const model(sample().model);
   auto const configuration = nlohmann::json::parse(model.metadata().at("configuration"));
@@ -181,7 +182,8 @@ TEST_CASE("m2umol embed writes one row per record in three formats that agree") 
 
 TEST_CASE("m2umol embed gives bad lines rows of NaN and says why") {
   TemporaryFolder const folder;
-  auto const in = folder.write("q.smi", "CCO a\nnope b\n\n  blank\nCC\nCCO a\n[Na+].[Cl-] salt\nC\n");
+  auto const in =
+      folder.write("q.smi", "CCO a\nnope b\n\n  blank\nCC\nCCO a\n[Na+].[Cl-] salt\nC\n");
   auto const outcome = succeed(embed(in, folder / "q.npy") + Arguments{"--generated"});
   CHECK_THAT(outcome.error, ContainsSubstring("warning: 2 of 7 records could not be used"));
   auto const matrix = m2u::read_npy(folder / "q.npy");
@@ -221,7 +223,8 @@ TEST_CASE("m2umol embed gives bad lines rows of NaN and says why") {
                          ContainsSubstring("\n4,w,") && !ContainsSubstring("\n4,w,nan"));
   }
   SECTION("records of SD files") {
-    auto const sdf = folder.write("q.sdf", ethanol_record("one") + "two\nx\n\n$$$$\n" + ethanol_record(""));
+    auto const sdf =
+        folder.write("q.sdf", ethanol_record("one") + "two\nx\n\n$$$$\n" + ethanol_record(""));
     succeed(embed(sdf, folder / "s.npy") + Arguments{"--generated"});
     auto const rows = m2u::read_npy(folder / "s.npy");
     REQUIRE(rows.rows == 3);
@@ -269,7 +272,8 @@ TEST_CASE("m2umol retrieve lists ids, names and similarities") {
     CHECK_THAT(lines[0], ContainsSubstring(smiles));
     CHECK_THAT(lines[2], ContainsSubstring("m2u"));
     if (by == "2d") {
-      CHECK_THAT(lines[2], ContainsSubstring("1.0000") && ContainsSubstring(id) && ContainsSubstring(name));
+      CHECK_THAT(lines[2],
+                 ContainsSubstring("1.0000") && ContainsSubstring(id) && ContainsSubstring(name));
     }
     double last = 2.0;
     for (std::size_t i = 2; i < lines.size(); ++i) {
@@ -286,17 +290,19 @@ TEST_CASE("m2umol retrieve lists ids, names and similarities") {
 
 TEST_CASE("m2umol computes conformers, learns from them and retrieves by them") {
   TemporaryFolder const folder;
-  auto const table = folder.write("t.tsv",
-                                  "id\tsmiles\n1\tCCO\n2\tCCCN\n3\tc1ccccc1\n4\tCC(=O)O\n5\tCCCl\n"
-                                  "6\tCOC\n");
+  auto const table =
+      folder.write("t.tsv", "id\tsmiles\n1\tCCO\n2\tCCCN\n3\tc1ccccc1\n4\tCC(=O)O\n5\tCCCl\n"
+                            "6\tCOC\n");
   auto const data = folder / "d";
-  auto const prepared = succeed({"prepare", "--table", table.string(), "--out", data.string(), "--threads", "2"});
+  auto const prepared =
+      succeed({"prepare", "--table", table.string(), "--out", data.string(), "--threads", "2"});
   CHECK_THAT(prepared.out, ContainsSubstring("6 with conformers"));
   succeed(pretrain_two(data, folder / "r"));
   auto const log = lines_of(read_bytes(folder / "r/log.jsonl"));
   CHECK(nlohmann::json::parse(log.at(1))["terms"]["3d"]["loss"] > 0.0);
-  auto const found = succeed({"retrieve", "--model", (folder / "r/model.safetensors").string(), "--library",
-                              data.string(), "--query", "CCN", "--by", "3d", "--top", "99"});
+  auto const found =
+      succeed({"retrieve", "--model", (folder / "r/model.safetensors").string(), "--library",
+               data.string(), "--query", "CCN", "--by", "3d", "--top", "99"});
   CHECK(lines_of(found.out).size() == 2 + 6);
 }
 
@@ -308,9 +314,11 @@ TEST_CASE("m2umol prepare takes conformers from an SD file by title") {
                                 ethanol_record("of no row") + "e\nx\n\nrubbish\nM  END\n$$$$\n");
   auto const outcome =
       succeed(prepare(table, folder / "d") + Arguments{"--conformers", sdf.string()});
-  CHECK_THAT(outcome.out, ContainsSubstring("3 of 4 molecules have a conformer in " + sdf.string()) &&
-                              ContainsSubstring("prepared 4 molecules: 2 with conformers"));
-  CHECK_THAT(read_bytes(folder / "d/no_conformers.tsv"), ContainsSubstring("d\tthe given conformer is of another"));
+  CHECK_THAT(outcome.out,
+             ContainsSubstring("3 of 4 molecules have a conformer in " + sdf.string()) &&
+                 ContainsSubstring("prepared 4 molecules: 2 with conformers"));
+  CHECK_THAT(read_bytes(folder / "d/no_conformers.tsv"),
+             ContainsSubstring("d\tthe given conformer is of another"));
 }
 
 TEST_CASE("m2umol takes ids and texts that are not UTF-8") {
@@ -332,9 +340,9 @@ TEST_CASE("m2umol demo does the whole job") {
   rows.resize(10);
   auto const drug_table = folder.write("drugs.tsv", table_text(rows));
   auto const extra = folder.write("extra.smi", "CCO 1\nCCC 2\nCCN 3\nnope 4\nCCCl 5\n");
-  auto const outcome = succeed({"demo", "--drugs", drug_table.string(), "--extra", extra.string(), "--out",
-                                (folder / "demo").string(), "--epochs", "1", "--molecules", "14", "--batch",
-                                "8", "--holdout", "0.3", "--threads", "1"});
+  auto const outcome = succeed({"demo", "--drugs", drug_table.string(), "--extra", extra.string(),
+                                "--out", (folder / "demo").string(), "--epochs", "1", "--molecules",
+                                "14", "--batch", "8", "--holdout", "0.3", "--threads", "1"});
   CHECK_THAT(outcome.out, ContainsSubstring("read 10 drugs") && ContainsSubstring("2d to 3d") &&
                               ContainsSubstring("report.html"));
   CHECK_THAT(read_bytes(folder / "demo/report.html"), ContainsSubstring("</html>"));

@@ -70,7 +70,8 @@ bool kill_after(Arguments const& arguments, fs::path const& log, std::ptrdiff_t 
 
 }  // namespace
 
-TEST_CASE("m2umol pretrain: the same seed gives the same model on two runs and any number of threads") {
+TEST_CASE(
+    "m2umol pretrain: the same seed gives the same model on two runs and any number of threads") {
   TemporaryFolder const folder;
   auto const model = read_bytes(sample().model);
   succeed(pretrain_two(sample().data, folder / "again"));
@@ -96,8 +97,10 @@ TEST_CASE("m2umol pretrain: a killed run resumes and ends with the same model") 
   REQUIRE(kill_after(resume, log, 13));
   CHECK_FALSE(fs::exists(folder / "killed/model.safetensors"));
   auto const resumed = succeed(resume);
-  CHECK(tensors_of(folder / "killed/model.safetensors") == tensors_of(folder / "whole/model.safetensors"));
-  CHECK(read_bytes(folder / "killed/model.safetensors") == read_bytes(folder / "whole/model.safetensors"));
+  CHECK(tensors_of(folder / "killed/model.safetensors") ==
+        tensors_of(folder / "whole/model.safetensors"));
+  CHECK(read_bytes(folder / "killed/model.safetensors") ==
+        read_bytes(folder / "whole/model.safetensors"));
   CHECK(epochs_of(log) == epochs_of(folder / "whole/log.jsonl"));
   // Nothing of the killed programs' files under temporary names is left.
   for (auto const& [name, text] : contents(folder / "killed")) {
@@ -117,26 +120,49 @@ TEST_CASE("m2umol pretrain: a killed run resumes and ends with the same model") 
     auto two = resume;
     *(std::find(two.begin(), two.end(), "--threads") + 1) = "2";
     succeed(two);
-    CHECK(read_bytes(folder / "killed/model.safetensors") == read_bytes(folder / "whole/model.safetensors"));
+    CHECK(read_bytes(folder / "killed/model.safetensors") ==
+          read_bytes(folder / "whole/model.safetensors"));
   }
 }
 
 TEST_CASE("m2umol pretrain --resume without a checkpoint starts and says so") {
   TemporaryFolder const folder;
-  auto const outcome =
-      succeed(pretrain_two(sample().data, folder / "new") + Arguments{"--resume"});
-  CHECK_THAT(outcome.error, ContainsSubstring("has no checkpoint yet; the run starts from the beginning"));
+  auto const outcome = succeed(pretrain_two(sample().data, folder / "new") + Arguments{"--resume"});
+  CHECK_THAT(outcome.error,
+             ContainsSubstring("has no checkpoint yet; the run starts from the beginning"));
   CHECK(read_bytes(folder / "new/model.safetensors") == read_bytes(sample().model));
 }
 
 TEST_CASE("m2umol pretrain --force replaces a run, without held-out molecules if so asked") {
   TemporaryFolder const folder;
   succeed(pretrain_two(sample().data, folder / "run"));
-  succeed({"pretrain", "--data", sample().data.string(), "--out", (folder / "run").string(), "--epochs", "1",
-           "--width", "24", "--layers", "1", "--heads", "2", "--holdout", "0", "--batch", "16", "--schedule",
-           "multistep", "--clip", "1", "--threads", "1", "--force"});
+  succeed({"pretrain",
+           "--data",
+           sample().data.string(),
+           "--out",
+           (folder / "run").string(),
+           "--epochs",
+           "1",
+           "--width",
+           "24",
+           "--layers",
+           "1",
+           "--heads",
+           "2",
+           "--holdout",
+           "0",
+           "--batch",
+           "16",
+           "--schedule",
+           "multistep",
+           "--clip",
+           "1",
+           "--threads",
+           "1",
+           "--force"});
   CHECK(epochs_of(folder / "run/log.jsonl") == std::vector<int>{1});
   CHECK(read_bytes(folder / "run/held_out.json") == "[]\n");
-  CHECK(m2u::SafetensorsFile(folder / "run/model.safetensors").info("hub.edge_embedding.weight").shape ==
-        std::vector<std::int64_t>{13, 24});
+  CHECK(m2u::SafetensorsFile(folder / "run/model.safetensors")
+            .info("hub.edge_embedding.weight")
+            .shape == std::vector<std::int64_t>{13, 24});
 }

@@ -31,18 +31,17 @@ std::string table_text(std::vector<std::string> const& rows) {
 }
 
 std::string ethanol_record(std::string const& title) {
-  return title +
-         "\n     m2u            3D\n\n"
-         "  3  2  0  0  0  0  0  0  0  0999 V2000\n"
-         "   -0.8870    0.1750    0.1000 C   0  0\n"
-         "    0.4600   -0.5160   -0.2000 C   0  0\n"
-         "    1.4430    0.3070    0.3000 O   0  0\n"
-         "  1  2  1  0\n  2  3  1  0\nM  END\n$$$$\n";
+  return title + "\n     m2u            3D\n\n"
+                 "  3  2  0  0  0  0  0  0  0  0999 V2000\n"
+                 "   -0.8870    0.1750    0.1000 C   0  0\n"
+                 "    0.4600   -0.5160   -0.2000 C   0  0\n"
+                 "    1.4430    0.3070    0.3000 O   0  0\n"
+                 "  1  2  1  0\n  2  3  1  0\nM  END\n$$$$\n";
 }
 
 Arguments prepare(fs::path const& table, fs::path const& out) {
-  return {"prepare",   "--table", table.string(), "--out", out.string(), "--no-conformers",
-          "--threads", "1"};
+  return {"prepare",    "--table",         table.string(), "--out",
+          out.string(), "--no-conformers", "--threads",    "1"};
 }
 
 Arguments pretrain(fs::path const& data, fs::path const& run) {
@@ -56,8 +55,9 @@ Arguments pretrain_two(fs::path const& data, fs::path const& run) {
 }
 
 Arguments embed(fs::path const& in, fs::path const& out) {
-  return {"embed", "--model",    sample().model.string(), "--in", in.string(),
-          "--out", out.string(), "--threads",             "1"};
+  return {"embed",      "--model",   sample().model.string(),
+          "--in",       in.string(), "--out",
+          out.string(), "--threads", "1"};
 }
 
 Sample::Sample() {

@@ -20,12 +20,12 @@ m2u::GradientReport check(S const& space, std::vector<int> const& source,
   auto const incoming = m2u::to_space(space, sorted.incoming);
   auto const from = m2u::to_space(space, sorted.source);
   auto const to = m2u::to_space<S>(space, sorted.target);
-  return m2u::gradient_check(
-      space, {},
-      {m2u::random_input(nodes, 3, {1}), m2u::random_input(static_cast<int>(source.size()), 3, {2})},
-      [=](auto& tape, auto const& in) {
-        return m2u::filter_aggregate(tape, in[0], in[1], incoming, from, to);
-      });
+  return m2u::gradient_check(space, {},
+                             {m2u::random_input(nodes, 3, {1}),
+                              m2u::random_input(static_cast<int>(source.size()), 3, {2})},
+                             [=](auto& tape, auto const& in) {
+                               return m2u::filter_aggregate(tape, in[0], in[1], incoming, from, to);
+                             });
 }
 
 template <class S>
@@ -47,7 +47,8 @@ bool const cases[] = {
     add_gradient_case("filter_aggregate", "no edges", [](auto s) { return check(s, {}, {}, 3); }),
     add_gradient_case("filter_aggregate", "nothing", [](auto s) { return check(s, {}, {}, 0); }),
     add_gradient_case("radial_basis", "fade", [](auto s) { return check_fade(s, 5); }),
-    add_gradient_case("radial_basis", "fade without edges", [](auto s) { return check_fade(s, 0); }),
+    add_gradient_case("radial_basis", "fade without edges",
+                      [](auto s) { return check_fade(s, 0); }),
 };
 
 }  // namespace
@@ -55,7 +56,8 @@ bool const cases[] = {
 TEST_CASE("Gaussians peak at their centres and filters fade at the cutoff", "[radial]") {
   using S = Kokkos::DefaultExecutionSpace;
   m2u::Tape<S, double> tape({}, {S{}, {}, {}}, m2u::Mode::training);
-  auto const distances = m2u::to_space<S>(S{}, m2u::host_vector("d", std::vector<float>{0, 2, 4, 5}));
+  auto const distances =
+      m2u::to_space<S>(S{}, m2u::host_vector("d", std::vector<float>{0, 2, 4, 5}));
   auto const basis = m2u::to_host(S{}, m2u::radial_basis(tape, distances, 3, 4.0));
   CHECK(basis[0] == 1.0);
   CHECK(basis[4] == 1.0);
@@ -87,5 +89,6 @@ TEST_CASE("filter_aggregate refuses shapes that do not fit", "[filter_aggregate]
   CHECK_NOTHROW(aggregate(2, 2, 3));
   CHECK_THROWS_WITH(aggregate(2, 2, 4), Catch::Matchers::ContainsSubstring("differ in columns"));
   CHECK_THROWS_WITH(aggregate(3, 2, 3), Catch::Matchers::ContainsSubstring("3 rows"));
-  CHECK_THROWS_WITH(aggregate(2, 3, 3), Catch::Matchers::ContainsSubstring("3 filters for 2 edges"));
+  CHECK_THROWS_WITH(aggregate(2, 3, 3),
+                    Catch::Matchers::ContainsSubstring("3 filters for 2 edges"));
 }

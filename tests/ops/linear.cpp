@@ -17,7 +17,9 @@ m2u::GradientReport check(S const& space, int rows, Activation activation) {
   return m2u::gradient_check(
       space, {},
       {m2u::random_input(rows, 3, {1}), m2u::random_input(5, 3, {2}), m2u::random_input(1, 5, {3})},
-      [=](auto& tape, auto const& in) { return m2u::linear(tape, in[0], in[1], in[2], activation); });
+      [=](auto& tape, auto const& in) {
+        return m2u::linear(tape, in[0], in[1], in[2], activation);
+      });
 }
 
 bool const cases[] = {
@@ -33,7 +35,9 @@ bool const cases[] = {
                       [](auto s) {
                         return m2u::gradient_check(
                             s, {}, {m2u::random_input(4, 3, {1}), m2u::random_input(5, 3, {2})},
-                            [](auto& tape, auto const& in) { return m2u::linear(tape, in[0], in[1]); });
+                            [](auto& tape, auto const& in) {
+                              return m2u::linear(tape, in[0], in[1]);
+                            });
                       }),
 };
 

@@ -22,8 +22,9 @@ TEST_CASE("content sum: a file with any other byte is found out, one without a s
 
   auto const refused = [&] {
     m2u::write_safetensors(folder / "x", tensors, metadata);
-    CHECK_THROWS_WITH(m2u::check_content_sum(m2u::SafetensorsFile(folder / "x")),
-                      ContainsSubstring((folder / "x").string()) && ContainsSubstring("is damaged"));
+    CHECK_THROWS_WITH(
+        m2u::check_content_sum(m2u::SafetensorsFile(folder / "x")),
+        ContainsSubstring((folder / "x").string()) && ContainsSubstring("is damaged"));
   };
   SECTION("a value") {
     tensors[1].values[0] = 1.5F;

@@ -12,15 +12,16 @@
 namespace m2u::test {
 
 struct GradientCase {
-  std::string op;     ///< the header in include/m2u/ops, without its ending
-  std::string what;   ///< "one row", "empty segments", … and the space's name
+  std::string op;    ///< the header in include/m2u/ops, without its ending
+  std::string what;  ///< "one row", "empty segments", … and the space's name
   std::function<GradientReport()> run;
 };
 
 std::vector<GradientCase>& gradient_cases();
 
-/// Registers a check on every execution space: `make(space)` runs gradient_check. Use at namespace scope:
-/// `bool const linear_relu = add_gradient_case("linear", "relu", [](auto space) { return …; });`
+/// Registers a check on every execution space: `make(space)` runs gradient_check. Use at namespace
+/// scope: `bool const linear_relu = add_gradient_case("linear", "relu", [](auto space) { return …;
+/// });`
 template <class Make>
 bool add_gradient_case(std::string const& op, std::string const& what, Make make) {
   for_each_space([&]<class S>(std::type_identity<S>) {

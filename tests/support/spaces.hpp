@@ -39,7 +39,8 @@ using Spaces = typename detail::Join<
 #endif
     std::tuple<>>::type;
 
-/// Calls f(std::type_identity<S>{}) for each. Instances exist only while Kokkos runs, so f makes them.
+/// Calls f(std::type_identity<S>{}) for each. Instances exist only while Kokkos runs, so f makes
+/// them.
 template <class F>
 void for_each_space(F const& f) {
   [&]<class... S>(std::type_identity<std::tuple<S...>>) {

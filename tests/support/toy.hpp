@@ -24,14 +24,24 @@ inline constexpr int toy_width = 16;
 inline auto toy_composition(ParameterLayout& layout) {
   return MultiToUni{
       hub(Gps{layout.scope("hub"),
-              {.width = toy_width, .layers = 2, .heads = 2, .node_vocabularies = {7, 3},
-               .edge_vocabularies = {4}, .encoding_steps = 4, .encoding_width = 4}}),
-      match<"3d">(SchNet{layout.scope("3d"), {.width = 8, .filters = 8, .interactions = 1,
-                                              .gaussians = 6, .elements = 10, .out = toy_width}},
+              {.width = toy_width,
+               .layers = 2,
+               .heads = 2,
+               .node_vocabularies = {7, 3},
+               .edge_vocabularies = {4},
+               .encoding_steps = 4,
+               .encoding_width = 4}}),
+      match<"3d">(SchNet{layout.scope("3d"),
+                         {.width = 8,
+                          .filters = 8,
+                          .interactions = 1,
+                          .gaussians = 6,
+                          .elements = 10,
+                          .out = toy_width}},
                   LinearAdapter{layout.scope("to_3d"), toy_width, toy_width}, NtXent{}),
-      match<"text">(
-          HashedText{layout.scope("text"), {.buckets = 32, .width = 8, .out = toy_width}},
-          MlpAdapter{layout.scope("to_text"), toy_width, 8, toy_width}, SymmetricInfoNce{}),
+      match<"text">(HashedText{layout.scope("text"), {.buckets = 32, .width = 8, .out = toy_width}},
+                    MlpAdapter{layout.scope("to_text"), toy_width, 8, toy_width},
+                    SymmetricInfoNce{}),
       match<"bio">(MultiHot{layout.scope("bio"), {.vocabularies = {9, 5}, .out = toy_width}},
                    LinearAdapter{layout.scope("to_bio"), toy_width, toy_width}, NtXent{}, 2.0),
       shared_norm(LayerNorm{layout.scope("norm"), toy_width}),
@@ -76,7 +86,8 @@ inline ConformerRecord toy_conformer(int sample) {
   for (int atom = 0; atom < atoms; ++atom) {
     conformer.atomic_numbers.push_back(1 + (sample + atom) % 9);
     for (int k = 0; k < 3; ++k) {
-      conformer.positions.push_back(4.0F * random.uniform(static_cast<std::uint64_t>(3 * atom + k)));
+      conformer.positions.push_back(4.0F *
+                                    random.uniform(static_cast<std::uint64_t>(3 * atom + k)));
     }
   }
   add_radius_graph(conformer);

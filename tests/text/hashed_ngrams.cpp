@@ -46,8 +46,7 @@ TEST_CASE("n-grams are counted in their buckets", "[hashed_ngrams]") {
   auto const row = m2u::hashed_ngrams("Aspirin binds aspirin");
   CHECK(row.columns.size() == 4);
   CHECK_THAT(weight_of(row, aspirin), WithinAbs(2.0, 1e-6));
-  CHECK_THAT(weight_of(row, m2u::hashed_ngrams("binds").columns[0]),
-             WithinAbs(1.0, 1e-6));
+  CHECK_THAT(weight_of(row, m2u::hashed_ngrams("binds").columns[0]), WithinAbs(1.0, 1e-6));
   CHECK(std::adjacent_find(row.columns.begin(), row.columns.end(), std::greater_equal<>{}) ==
         row.columns.end());
   // Order matters to pairs, not to words.
@@ -92,7 +91,9 @@ TEST_CASE("rare words weigh more, and rows have length 1", "[tf_idf]") {
   }
   CHECK(weights.texts() == 3);
   auto const weighed = weights.weigh(row("a statin statin kinase"));
-  auto const of = [&](char const* word) { return static_cast<double>(weight_of(weighed, row(word).columns[0])); };
+  auto const of = [&](char const* word) {
+    return static_cast<double>(weight_of(weighed, row(word).columns[0]));
+  };
   double const a = std::log(4.0 / 4.0) + 1.0;
   double const statin = (1.0 + std::log(2.0)) * (std::log(4.0 / 3.0) + 1.0);
   double const kinase = std::log(4.0 / 2.0) + 1.0;
@@ -103,5 +104,6 @@ TEST_CASE("rare words weigh more, and rows have length 1", "[tf_idf]") {
   CHECK(weights.weigh({}).columns.empty());
   m2u::TfIdf const same(weights.texts(), weights.texts_with());
   CHECK(same.weigh(row("a statin")).weights == weights.weigh(row("a statin")).weights);
-  CHECK_THROWS_WITH(m2u::TfIdf(1).weigh(m2u::SparseRow{{1}, {1.0F}}), ContainsSubstring("bucket 1 of 1"));
+  CHECK_THROWS_WITH(m2u::TfIdf(1).weigh(m2u::SparseRow{{1}, {1.0F}}),
+                    ContainsSubstring("bucket 1 of 1"));
 }

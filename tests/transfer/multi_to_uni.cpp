@@ -126,7 +126,8 @@ TEST_CASE("a batch with the hub alone works, one without it is refused", "[trans
                     Catch::Matchers::ContainsSubstring("the data set and the model disagree"));
 }
 
-TEST_CASE("the gradient of the whole model agrees with central differences", "[transfer][gradients]") {
+TEST_CASE("the gradient of the whole model agrees with central differences",
+          "[transfer][gradients]") {
   Default const space;
   auto const toy = make_toy_model();
   auto const batch = make_toy_batch(space, 7);

@@ -13,8 +13,9 @@
 
 namespace m2u {
 
-/// Memory of a space, handed out in order and taken back all at once. It grows when a step needs more
-/// than any step before; `reset` then joins it into one block, so later steps allocate nothing.
+/// Memory of a space, handed out in order and taken back all at once. It grows when a step needs
+/// more than any step before; `reset` then joins it into one block, so later steps allocate
+/// nothing.
 template <ExecutionSpace S>
 class Arena {
  public:
@@ -76,9 +77,8 @@ class ClosureArena {
   template <class F>
   F* emplace(F&& closure) {
     static_assert(sizeof(F) <= chunk_size && alignof(F) <= alignof(std::max_align_t));
-    std::size_t const padded =
-        (sizeof(F) + alignof(std::max_align_t) - 1) / alignof(std::max_align_t) *
-        alignof(std::max_align_t);
+    std::size_t const padded = (sizeof(F) + alignof(std::max_align_t) - 1) /
+                               alignof(std::max_align_t) * alignof(std::max_align_t);
     if (used_ + padded > chunk_size || chunks_.empty()) {
       ++current_;
       used_ = 0;

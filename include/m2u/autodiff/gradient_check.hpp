@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Checks a differentiable function: analytic gradients in double against central differences, and in
-/// float against double. For tests of ops and of users' own.
+/// Checks a differentiable function: analytic gradients in double against central differences, and
+/// in float against double. For tests of ops and of users' own.
 #pragma once
 
 #include <algorithm>
@@ -103,7 +103,8 @@ class CheckedFunction {
       }
       gradients_.push_back(widen(to_host(space_, theta_.gradients())));
     }
-    from_host(space_, std::span<R const>(state), theta_.state());  // each run sees the same statistics
+    from_host(space_, std::span<R const>(state),
+              theta_.state());  // each run sees the same statistics
     return sum;
   }
 
@@ -126,8 +127,8 @@ inline double relative_error(std::vector<double> const& a, std::vector<double> c
 
 }  // namespace detail
 
-/// Differentiates `f(tape, inputs)` — a function of a tape of any scalar type and a vector of tensors,
-/// returning a tensor — with respect to every input and every parameter of the layout.
+/// Differentiates `f(tape, inputs)` — a function of a tape of any scalar type and a vector of
+/// tensors, returning a tensor — with respect to every input and every parameter of the layout.
 /// Dropout draws the same mask in every evaluation.
 template <ExecutionSpace S, class F>
 GradientReport gradient_check(S const& space, ParameterLayout const& layout,

@@ -22,7 +22,8 @@ namespace m2u {
 /// Whether dropout draws and batch norm uses (and updates) the statistics of the batch.
 enum class Mode { training, evaluation };
 
-/// The tape of one step: explicit, never global. It owns the step's memory; `reset` starts the next.
+/// The tape of one step: explicit, never global. It owns the step's memory; `reset` starts the
+/// next.
 template <ExecutionSpace S, class R = float>
 class Tape {
  public:
@@ -58,8 +59,8 @@ class Tape {
   }
   template <class T = R>
   Vector<T, S> vector(int size) {
-    return Vector<T, S>(static_cast<T*>(arena_.allocate(space_, static_cast<std::size_t>(size) * sizeof(T))),
-                        size);
+    return Vector<T, S>(
+        static_cast<T*>(arena_.allocate(space_, static_cast<std::size_t>(size) * sizeof(T))), size);
   }
 
   /// A value without gradient.
@@ -113,7 +114,8 @@ class Tape {
     return tensor.differentiable() && entries_[static_cast<std::size_t>(tensor.entry)].written;
   }
 
-  /// Gradients of `loss` for everything that it depends on; the parameters' are added to their buffer.
+  /// Gradients of `loss` for everything that it depends on; the parameters' are added to their
+  /// buffer.
   /// @throws Error if `loss` is not [1, 1] or depends on nothing differentiable.
   void backward(Scalar<S, R> const& loss) {
     expects(shape(loss) == Shape{1, 1}, "Tape::backward: the loss must be [1, 1], but is ",
@@ -129,7 +131,8 @@ class Tape {
     play();
   }
 
-  /// The first op whose output holds a value that is not finite, or an empty string. Slow: for errors.
+  /// The first op whose output holds a value that is not finite, or an empty string. Slow: for
+  /// errors.
   std::string first_non_finite_value() const {
     for (auto const& record : records_) {
       if (!all_finite(record.output.value)) {
@@ -138,7 +141,8 @@ class Tape {
     }
     return {};
   }
-  /// The first op, going back from the loss, whose output's gradient is not finite. Slow: for errors.
+  /// The first op, going back from the loss, whose output's gradient is not finite. Slow: for
+  /// errors.
   std::string first_non_finite_gradient() const {
     for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
       auto const& entry = entries_[static_cast<std::size_t>(record->output.entry)];

@@ -7,8 +7,8 @@
 
 namespace m2u {
 
-/// A matrix on a tape. Cheap to copy; the memory belongs to the tape's arena, to the parameters or to
-/// a batch.
+/// A matrix on a tape. Cheap to copy; the memory belongs to the tape's arena, to the parameters or
+/// to a batch.
 /// @tparam R float; double where gradients are checked.
 template <ExecutionSpace S, class R = float>
 struct Tensor {

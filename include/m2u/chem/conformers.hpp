@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Conformers: computed by RDKit's ETKDGv3 (Wang et al., J. Chem. Inf. Model. 2020) with MMFF94 or UFF, or
-/// taken from a molecule with coordinates.
+/// Conformers: computed by RDKit's ETKDGv3 (Wang et al., J. Chem. Inf. Model. 2020) with MMFF94 or
+/// UFF, or taken from a molecule with coordinates.
 #pragma once
 
 #include <ForceField/ForceField.h>
@@ -116,7 +116,8 @@ inline std::string minimise(RDKit::RWMol& mol, int iterations) {
 inline ConformerResult no_conformer(std::string reason) { return {{}, std::move(reason), {}}; }
 
 /// Copies atomic numbers and positions; adds the radius graph.
-inline ConformerResult conformer_result(RDKit::ROMol const& mol, RadiusGraphOptions const& options) {
+inline ConformerResult conformer_result(RDKit::ROMol const& mol,
+                                        RadiusGraphOptions const& options) {
   auto const& conformer = mol.getConformer();
   if (!finite(conformer)) {
     return no_conformer("a coordinate is not finite");
@@ -142,10 +143,10 @@ std::string sentence(Parts const&... parts) {
 
 }  // namespace detail
 
-/// Computes a conformer of a sanitised molecule, hydrogens explicit. The same for the same molecule, seed
-/// and version of RDKit, unless time ran out. Molecules of several parts are embedded part by part, so parts
-/// may overlap: coincident atoms are left where they are. Launches nothing and throws nothing that RDKit
-/// throws: that becomes the reason.
+/// Computes a conformer of a sanitised molecule, hydrogens explicit. The same for the same
+/// molecule, seed and version of RDKit, unless time ran out. Molecules of several parts are
+/// embedded part by part, so parts may overlap: coincident atoms are left where they are. Launches
+/// nothing and throws nothing that RDKit throws: that becomes the reason.
 inline ConformerResult compute_conformer(RDKit::ROMol const& mol,
                                          ConformerOptions const& options = {}) {
   RdkitLog const log;
@@ -164,8 +165,8 @@ inline ConformerResult compute_conformer(RDKit::ROMol const& mol,
     }
     if (!detail::embed(full, options)) {
       return detail::no_conformer(log.reason(
-          detail::sentence("no embedding within ", options.attempts, " attempts from each start and ",
-                           options.max_seconds, " s")));
+          detail::sentence("no embedding within ", options.attempts,
+                           " attempts from each start and ", options.max_seconds, " s")));
     }
     auto const force_field =
         options.mmff ? detail::minimise(full, options.minimiser_iterations) : std::string();
@@ -177,8 +178,8 @@ inline ConformerResult compute_conformer(RDKit::ROMol const& mol,
   }
 }
 
-/// The conformer that a molecule has. Explicit hydrogens are kept, and those that are only implied are added
-/// with coordinates, so that all conformers have them.
+/// The conformer that a molecule has. Explicit hydrogens are kept, and those that are only implied
+/// are added with coordinates, so that all conformers have them.
 inline ConformerResult conformer_from_mol(RDKit::ROMol const& mol,
                                           ConformerOptions const& options = {}) {
   RdkitLog const log;

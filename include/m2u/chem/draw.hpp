@@ -21,18 +21,18 @@
 namespace m2u {
 
 struct DrawOptions {
-  int width = 320;   ///< pixels
-  int height = 240;  ///< pixels
+  int width = 320;                  ///< pixels
+  int height = 240;                 ///< pixels
   std::vector<float> weights = {};  ///< none, or one per atom in -1 … 1: red above zero, blue below
-  float least = 0.05F;         ///< weights of a smaller magnitude are not coloured
+  float least = 0.05F;              ///< weights of a smaller magnitude are not coloured
 };
 
 /// Draws a sanitised molecule in 2D as an SVG element that can be put into an HTML page.
 /// @throws Error if the number of weights is not that of the atoms.
 inline std::string draw_svg(RDKit::ROMol const& mol, DrawOptions const& options = {}) {
   auto const atoms = static_cast<std::size_t>(mol.getNumAtoms());
-  expects(options.weights.empty() || options.weights.size() == atoms, "draw_svg: the molecule has ", atoms,
-          " atoms, but ", options.weights.size(), " weights were given");
+  expects(options.weights.empty() || options.weights.size() == atoms, "draw_svg: the molecule has ",
+          atoms, " atoms, but ", options.weights.size(), " weights were given");
   expects(options.width > 0 && options.height > 0, "draw_svg: a picture of ", options.width, " × ",
           options.height, " pixels cannot be drawn");
   RdkitLog const log;
@@ -60,8 +60,8 @@ inline std::string draw_svg(RDKit::ROMol const& mol, DrawOptions const& options 
     flat.clearConformers();
     kekulise = false;
   }
-  RDKit::MolDraw2DUtils::prepareAndDrawMolecule(drawer, flat, "", &marked, &no_bonds, &colours, nullptr,
-                                                nullptr, -1, kekulise, false);
+  RDKit::MolDraw2DUtils::prepareAndDrawMolecule(drawer, flat, "", &marked, &no_bonds, &colours,
+                                                nullptr, nullptr, -1, kekulise, false);
   drawer.finishDrawing();
   auto svg = drawer.getDrawingText();
   auto const begin = svg.find("<svg");  // without the XML declaration, which HTML does not take

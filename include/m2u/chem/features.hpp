@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Molecules as graphs with integer features: the order and vocabularies of the Open Graph Benchmark
-/// (Hu et al., NeurIPS 2020).
+/// Molecules as graphs with integer features: the order and vocabularies of the Open Graph
+/// Benchmark (Hu et al., NeurIPS 2020).
 #pragma once
 
 #include <GraphMol/MolOps.h>
@@ -18,13 +18,13 @@
 namespace m2u {
 
 /// Sizes of the atom features' vocabularies: atomic number (its last entry is "other"), chirality
-/// (unspecified, clockwise, counterclockwise, other, none of these), degree with hydrogens (0 … 10, more),
-/// formal charge (-5 … 5, other), hydrogens (0 … 8, more), radical electrons (0 … 4, more), hybridisation
-/// (SP, SP2, SP3, SP3D, SP3D2, other), aromatic, in a ring.
+/// (unspecified, clockwise, counterclockwise, other, none of these), degree with hydrogens (0 … 10,
+/// more), formal charge (-5 … 5, other), hydrogens (0 … 8, more), radical electrons (0 … 4, more),
+/// hybridisation (SP, SP2, SP3, SP3D, SP3D2, other), aromatic, in a ring.
 inline constexpr std::array<int, 9> atom_vocabularies{119, 5, 12, 12, 10, 6, 6, 2, 2};
 
-/// Sizes of the bond features' vocabularies: type (single, double, triple, aromatic, other), stereo (none,
-/// Z, E, cis, trans, any or other), conjugated.
+/// Sizes of the bond features' vocabularies: type (single, double, triple, aromatic, other), stereo
+/// (none, Z, E, cis, trans, any or other), conjugated.
 inline constexpr std::array<int, 3> bond_vocabularies{5, 6, 2};
 
 struct FeatureOptions {
@@ -104,8 +104,8 @@ inline std::array<int, 3> bond_features(RDKit::Bond const& bond) {
   return {type(), stereo(), bond.getIsConjugated() ? 1 : 0};
 }
 
-/// The molecule's graph: atoms in RDKit's order, each bond as two edges, random-walk encodings. Explicit
-/// hydrogens that RDKit can fold into their neighbours are left out.
+/// The molecule's graph: atoms in RDKit's order, each bond as two edges, random-walk encodings.
+/// Explicit hydrogens that RDKit can fold into their neighbours are left out.
 /// @throws Error if the molecule was not sanitised.
 inline GraphRecord featurise(RDKit::ROMol const& mol, FeatureOptions const& options = {}) {
   expects(mol.getRingInfo()->isInitialized(),

@@ -30,7 +30,7 @@ struct MoleculeRecord {
   std::string description;
   std::string targets;
   std::string categories;
-  std::string mol_block;            ///< an SDF record's part up to "M  END"; then smiles is empty
+  std::string mol_block;     ///< an SDF record's part up to "M  END"; then smiles is empty
   bool title_as_id = false;  ///< the id is a title or name, which may be that of other records too
   std::vector<std::string> extras;  ///< the further columns that were asked for
 };
@@ -38,8 +38,9 @@ struct MoleculeRecord {
 /// A sanitised molecule without explicit hydrogens, or the reason why there is none.
 struct ParsedMolecule {
   std::unique_ptr<RDKit::RWMol> mol;
-  std::unique_ptr<RDKit::RWMol> mol_3d;  ///< with all its atoms and 3D coordinates, if it came with them
-  std::string reason;                    ///< empty if there is a molecule
+  std::unique_ptr<RDKit::RWMol>
+      mol_3d;          ///< with all its atoms and 3D coordinates, if it came with them
+  std::string reason;  ///< empty if there is a molecule
   explicit operator bool() const { return mol != nullptr; }
 };
 
@@ -89,7 +90,8 @@ inline ParsedMolecule parse_smiles(std::string_view smiles) {
   });
 }
 
-/// Parses an MDL mol block (V2000 or V3000). Stereochemistry comes from the coordinates if they are 3D.
+/// Parses an MDL mol block (V2000 or V3000). Stereochemistry comes from the coordinates if they are
+/// 3D.
 inline ParsedMolecule parse_mol_block(std::string const& block) {
   return detail::parse_by([&](ParsedMolecule& result) {
     RDKit::v2::FileParsers::MolFileParserParams parameters;

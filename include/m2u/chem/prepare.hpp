@@ -32,8 +32,9 @@ struct PrepareProgress {
 };
 
 struct PreparedMolecules {
-  /// Columns line (i32), id, smiles (canonical), name, description, targets, categories and the extras
-  /// (bytes), then those of the modalities. Rows are in the order of the records, without the rejected ones.
+  /// Columns line (i32), id, smiles (canonical), name, description, targets, categories and the
+  /// extras (bytes), then those of the modalities. Rows are in the order of the records, without
+  /// the rejected ones.
   Table table;
   Rejects rejects;        ///< records that are not in the table
   Rejects no_conformers;  ///< rows of the table that lack "3d" although one was wanted
@@ -56,7 +57,8 @@ class PreparedTable {
     // A vocabulary without terms still needs a column, which no row uses.
     bio_ = {"bio", {std::max(1, source.targets().size()), std::max(1, source.categories().size())}};
     builder_.add_column<int>("line");
-    for (auto const* const name : {"id", "smiles", "name", "description", "targets", "categories"}) {
+    for (auto const* const name :
+         {"id", "smiles", "name", "description", "targets", "categories"}) {
       builder_.add_column<char>(name);
     }
     for (auto const& name : options_.extras) {
@@ -177,11 +179,11 @@ class ProgressReport {
 
 }  // namespace detail
 
-/// Parses and featurises molecules, computes their conformers and puts everything into a table. RDKit's
-/// molecules live only while they are worked on. Every molecule in the table has "2d"; it has "3d" if a
-/// conformer was given or computed, "text" if its description has words, and "bio" if it has a target or a
-/// category of the vocabularies. The metadata holds "modalities", "vocabularies", "text"
-/// (what TfIdf counted), "options" and "counts".
+/// Parses and featurises molecules, computes their conformers and puts everything into a table.
+/// RDKit's molecules live only while they are worked on. Every molecule in the table has "2d"; it
+/// has "3d" if a conformer was given or computed, "text" if its description has words, and "bio" if
+/// it has a target or a category of the vocabularies. The metadata holds "modalities",
+/// "vocabularies", "text" (what TfIdf counted), "options" and "counts".
 /// @param progress called a few times a second, by one thread at a time, not always the same.
 /// @throws Error only for wrong options; bad molecules are in `rejects`.
 inline PreparedMolecules prepare_molecules(
@@ -190,8 +192,9 @@ inline PreparedMolecules prepare_molecules(
   namespace tbb = oneapi::tbb;
   expects(options.max_atoms > 0, "prepare_molecules: max_atoms is ", options.max_atoms);
   for (auto const& record : records) {
-    expects(record.extras.size() == options.extras.size(), "prepare_molecules: the record \"", record.id,
-            "\" has ", record.extras.size(), " extras, but the options name ", options.extras.size());
+    expects(record.extras.size() == options.extras.size(), "prepare_molecules: the record \"",
+            record.id, "\" has ", record.extras.size(), " extras, but the options name ",
+            options.extras.size());
   }
   detail::RecordPreparation const preparation(records, options);
   detail::PreparedTable table(preparation);
@@ -201,25 +204,25 @@ inline PreparedMolecules prepare_molecules(
   std::size_t next = 0;
   std::size_t done = 0;
   using Rows = std::vector<detail::PreparedRow>;
-  auto const read = tbb::make_filter<void, std::size_t>(
-      tbb::filter_mode::serial_in_order, [&](tbb::flow_control& control) {
-        auto const first = next;
-        if (first >= records.size()) {
-          control.stop();
-        }
-        next += batch;
-        return first;
-      });
-  auto const work = tbb::make_filter<std::size_t, Rows>(
-      tbb::filter_mode::parallel, [&](std::size_t first) {
+  auto const read = tbb::make_filter<void, std::size_t>(tbb::filter_mode::serial_in_order,
+                                                        [&](tbb::flow_control& control) {
+                                                          auto const first = next;
+                                                          if (first >= records.size()) {
+                                                            control.stop();
+                                                          }
+                                                          next += batch;
+                                                          return first;
+                                                        });
+  auto const work =
+      tbb::make_filter<std::size_t, Rows>(tbb::filter_mode::parallel, [&](std::size_t first) {
         Rows rows;
         for (auto i = first; i < std::min(first + batch, records.size()); ++i) {
           rows.push_back(preparation.prepare(i));
         }
         return rows;
       });
-  auto const write = tbb::make_filter<Rows, void>(
-      tbb::filter_mode::serial_in_order, [&](Rows const& rows) {
+  auto const write =
+      tbb::make_filter<Rows, void>(tbb::filter_mode::serial_in_order, [&](Rows const& rows) {
         for (auto const& row : rows) {
           table.take(row);
         }
@@ -227,9 +230,8 @@ inline PreparedMolecules prepare_molecules(
         report(done, table.rejected());
       });
   tbb::task_arena arena(threads);
-  arena.execute([&] {
-    tbb::parallel_pipeline(static_cast<std::size_t>(threads) * 8, read & work & write);
-  });
+  arena.execute(
+      [&] { tbb::parallel_pipeline(static_cast<std::size_t>(threads) * 8, read & work & write); });
   return table.finish();
 }
 

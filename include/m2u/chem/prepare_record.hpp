@@ -30,10 +30,12 @@ struct PrepareOptions {
   ConformerOptions conformers = {};
   HashedNgramOptions text = {};
   int min_count = 1;  ///< targets and categories of fewer molecules are left out
-  std::vector<std::string> drop_categories = {};  ///< categories that begin with one of these, such as "role:"
-  std::vector<std::string> extras = {};  ///< names of the records' extras: each becomes a bytes column
-  /// Conformers that are known: mol blocks by id. One whose heavy atoms are other elements than the record's
-  /// is not used.
+  std::vector<std::string> drop_categories =
+      {};  ///< categories that begin with one of these, such as "role:"
+  std::vector<std::string> extras =
+      {};  ///< names of the records' extras: each becomes a bytes column
+  /// Conformers that are known: mol blocks by id. One whose heavy atoms are other elements than the
+  /// record's is not used.
   std::unordered_map<std::string, std::string> mol_blocks = {};
   int threads = 0;  ///< 0 for all; the result does not depend on it
 };
@@ -56,8 +58,8 @@ struct PreparedRow {
 /// The records, their vocabularies and repeated ids; `prepare` may be called from several threads.
 class RecordPreparation {
  public:
-  /// Vocabularies are of all records but those with a repeated id, also of those whose molecule is rejected later.
-  /// Repeated ids are rejected; repeated titles get their line appended.
+  /// Vocabularies are of all records but those with a repeated id, also of those whose molecule is
+  /// rejected later. Repeated ids are rejected; repeated titles get their line appended.
   RecordPreparation(std::span<MoleculeRecord const> records, PrepareOptions const& options)
       : records_(records), options_(options), text_weights_(options.text.buckets) {
     std::unordered_map<std::string_view, std::size_t> lines;
@@ -143,14 +145,15 @@ class RecordPreparation {
     return numbers;
   }
 
-  /// The record's own conformer, else that of its id, else a computed one. Without a conformer and without a
-  /// reason: none was wanted.
+  /// The record's own conformer, else that of its id, else a computed one. Without a conformer and
+  /// without a reason: none was wanted.
   ConformerResult conformer(MoleculeRecord const& record, ParsedMolecule const& parsed) const {
     if (parsed.mol_3d != nullptr) {
       return conformer_from_mol(*parsed.mol_3d, options_.conformers);
     }
     ConformerResult result;
-    if (auto const block = options_.mol_blocks.find(record.id); block != options_.mol_blocks.end()) {
+    if (auto const block = options_.mol_blocks.find(record.id);
+        block != options_.mol_blocks.end()) {
       auto const given = parse_mol_block(block->second);
       if (given.mol_3d == nullptr) {
         result.reason = given ? "the given conformer has no 3D coordinates" : given.reason;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// RDKit's log, caught per thread: silent, and the source of the reasons why a molecule was refused.
+/// RDKit's log, caught per thread: silent, and the source of the reasons why a molecule was
+/// refused.
 #pragma once
 
 #include <RDGeneral/RDLog.h>
@@ -61,7 +62,8 @@ class LogBuffer : public std::streambuf {
 
 /// Replaces a logger; the old one is kept for threads that do not catch.
 inline void install_log(RDLogger& logger, bool keep) {
-  static auto* const kept = new std::vector<RDLogger>;  // RDKit may log until the very end: never freed
+  static auto* const kept =
+      new std::vector<RDLogger>;  // RDKit may log until the very end: never freed
   bool const shown = logger != nullptr && logger->df_enabled;
   auto* const buffer = new LogBuffer(shown ? logger->dp_dest : nullptr, keep);
   kept->push_back(logger);
@@ -70,9 +72,9 @@ inline void install_log(RDLogger& logger, bool keep) {
 
 }  // namespace detail
 
-/// While it lives, RDKit logs nothing from this thread; `reason` gives the first error. Other threads are
-/// not affected. They nest. If the program replaces or disables RDKit's error log after the first use,
-/// there are no reasons to catch.
+/// While it lives, RDKit logs nothing from this thread; `reason` gives the first error. Other
+/// threads are not affected. They nest. If the program replaces or disables RDKit's error log after
+/// the first use, there are no reasons to catch.
 class RdkitLog {
  public:
   RdkitLog() : before_(std::exchange(detail::caught_log(), &text_)) {

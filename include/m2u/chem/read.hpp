@@ -19,8 +19,8 @@
 
 namespace m2u {
 
-/// Names of a table's columns, or of an SD file's data fields, whose contents m2u knows. Upper and lower case
-/// are the same where no name fits exactly.
+/// Names of a table's columns, or of an SD file's data fields, whose contents m2u knows. Upper and
+/// lower case are the same where no name fits exactly.
 struct MoleculeReaderOptions {
   std::string id = "id";
   std::string smiles = "smiles";
@@ -35,7 +35,8 @@ namespace detail {
 
 inline bool same_letters(std::string_view a, std::string_view b) {
   return std::equal(a.begin(), a.end(), b.begin(), b.end(), [](char x, char y) {
-    return std::tolower(static_cast<unsigned char>(x)) == std::tolower(static_cast<unsigned char>(y));
+    return std::tolower(static_cast<unsigned char>(x)) ==
+           std::tolower(static_cast<unsigned char>(y));
   });
 }
 
@@ -171,8 +172,9 @@ class SdfMolecules {
         ended_ = true;
         return true;
       }
-      expects(record.mol_block.size() + text_.size() < longest_block, lines_.path().string(), ", line ",
-              record.line, ": the record is longer than ", longest_block, " bytes; is this an SD file?");
+      expects(record.mol_block.size() + text_.size() < longest_block, lines_.path().string(),
+              ", line ", record.line, ": the record is longer than ", longest_block,
+              " bytes; is this an SD file?");
       record.mol_block += text_;
       record.mol_block += '\n';
       if (text_.starts_with("M  END")) {
@@ -219,8 +221,9 @@ class SdfMolecules {
 
 }  // namespace detail
 
-/// Reads molecules one by one, as text: `parse_molecule` makes RDKit molecules of them, on any thread. The
-/// file's name tells the format: .sdf, .sd, .mol; .smi; .csv; else TSV; each may be followed by .gz.
+/// Reads molecules one by one, as text: `parse_molecule` makes RDKit molecules of them, on any
+/// thread. The file's name tells the format: .sdf, .sd, .mol; .smi; .csv; else TSV; each may be
+/// followed by .gz.
 class MoleculeReader {
  public:
   /// @throws Error naming the file if it can't be read, or listing its columns if one is missing.
@@ -237,8 +240,8 @@ class MoleculeReader {
     }
   }
 
-  /// Gives the next record. False at the end of the file. If the record is malformed, `problem` says why (it
-  /// is empty else), and reading can go on.
+  /// Gives the next record. False at the end of the file. If the record is malformed, `problem`
+  /// says why (it is empty else), and reading can go on.
   /// @throws Error naming file and line if the file itself is damaged.
   bool next(MoleculeRecord& record, std::string& problem) {
     return sdf_ ? sdf_->next(record, problem) : table_->next(record, problem);
@@ -250,7 +253,8 @@ class MoleculeReader {
 };
 
 /// All well-formed records of a file; the others go to `rejects`.
-inline std::vector<MoleculeRecord> read_molecules(std::filesystem::path const& path, Rejects& rejects,
+inline std::vector<MoleculeRecord> read_molecules(std::filesystem::path const& path,
+                                                  Rejects& rejects,
                                                   MoleculeReaderOptions const& options = {}) {
   MoleculeReader reader(path, options);
   std::vector<MoleculeRecord> records;

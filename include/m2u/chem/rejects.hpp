@@ -32,15 +32,16 @@ class Rejects {
   bool empty() const { return list_.empty(); }
   std::vector<Reject> const& list() const { return list_; }
 
-  /// Writes line, input and reason as a table with a header, by line; tabs and line ends inside become
-  /// blanks and long inputs are cut. Written whole or not at all; also if there are none.
+  /// Writes line, input and reason as a table with a header, by line; tabs and line ends inside
+  /// become blanks and long inputs are cut. Written whole or not at all; also if there are none.
   void write(std::filesystem::path const& path) const {
     auto sorted = list_;
     std::stable_sort(sorted.begin(), sorted.end(),
                      [](Reject const& a, Reject const& b) { return a.line < b.line; });
     std::string text = "line\tinput\treason\n";
     for (auto const& reject : sorted) {
-      text += std::to_string(reject.line) + '\t' + plain(reject.input) + '\t' + plain(reject.reason) + '\n';
+      text += std::to_string(reject.line) + '\t' + plain(reject.input) + '\t' +
+              plain(reject.reason) + '\n';
     }
     write_file(path, text);
   }

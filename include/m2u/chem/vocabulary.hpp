@@ -14,7 +14,8 @@
 
 namespace m2u {
 
-/// The terms of a list such as "HMGCR; TP53": without blanks around, empty ones and repetitions, sorted.
+/// The terms of a list such as "HMGCR; TP53": without blanks around, empty ones and repetitions,
+/// sorted.
 inline std::vector<std::string> split_terms(std::string_view list, char separator = ';') {
   std::vector<std::string> terms;
   while (!list.empty()) {

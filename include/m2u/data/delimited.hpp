@@ -119,8 +119,8 @@ class DelimitedReader {
       auto column = header_[i].substr(0, longest);
       std::replace_if(
           column.begin(), column.end(), [](unsigned char c) { return c < 32 || c == 127; }, '?');
-      text += (text.empty() ? "\"" : ", \"") + column +
-              (header_[i].size() > longest ? "...\"" : "\"");
+      text +=
+          (text.empty() ? "\"" : ", \"") + column + (header_[i].size() > longest ? "...\"" : "\"");
     }
     return header_.size() > most ? text + " and " + std::to_string(header_.size() - most) + " more"
                                  : text;

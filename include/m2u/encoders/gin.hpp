@@ -23,8 +23,8 @@ struct GinOptions {
   Pooling pooling = Pooling::mean;
 };
 
-/// Node features are embedded and summed; each layer is ReLU(BN(MLP(x_i + Σ_j x_j))). Edge features are
-/// not used: see Gps for an encoder that uses them.
+/// Node features are embedded and summed; each layer is ReLU(BN(MLP(x_i + Σ_j x_j))). Edge features
+/// are not used: see Gps for an encoder that uses them.
 class Gin {
  public:
   template <ExecutionSpace S>
@@ -48,7 +48,8 @@ class Gin {
     auto x = nodes_(tape, graph.node_features);
     for (std::size_t layer = 0; layer < mlps_.size(); ++layer) {
       auto const sum = gin_aggregate(tape, x, graph.incoming, graph.source, R(0));
-      auto const y = activation(tape, norms_[layer](tape, mlps_[layer](tape, sum)), Activation::relu);
+      auto const y =
+          activation(tape, norms_[layer](tape, mlps_[layer](tape, sum)), Activation::relu);
       x = dropout(tape, y, options_.dropout);
     }
     return x;

@@ -79,7 +79,8 @@ class GpsLayer {
   float dropout_;
 };
 
-/// Graph encoder: integer node and edge features and positional encodings in, one row per graph out.
+/// Graph encoder: integer node and edge features and positional encodings in, one row per graph
+/// out.
 class Gps {
  public:
   template <ExecutionSpace S>
@@ -87,8 +88,7 @@ class Gps {
 
   /// @throws Error if the widths do not fit.
   explicit Gps(Scope const& scope, GpsOptions const& options = {})
-      : nodes_(scope.scope("node_embedding"), options.node_vocabularies,
-               embedded_width(options)),
+      : nodes_(scope.scope("node_embedding"), options.node_vocabularies, embedded_width(options)),
         edges_(scope.scope("edge_embedding"), options.edge_vocabularies, options.width),
         options_(options) {
     if (options.encoding_steps > 0) {

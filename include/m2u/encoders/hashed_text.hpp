@@ -22,7 +22,8 @@ class HashedText {
   using Batch = SparseBatch<S>;
 
   explicit HashedText(Scope const& scope, HashedTextOptions const& options = {})
-      : table_(scope.matrix("embedding", options.buckets, options.width, Initialiser::normal(0.1F))),
+      : table_(
+            scope.matrix("embedding", options.buckets, options.width, Initialiser::normal(0.1F))),
         mlp_(scope.scope("mlp"), options.width, options.width, options.out) {}
 
   int out() const { return mlp_.out(); }

@@ -18,8 +18,8 @@ struct MultiHotOptions {
   int out = 128;
 };
 
-/// M2UMol's bio encoder: a linear layer per vocabulary, their mean, and a linear layer after it. The
-/// layers are gathered sums, never products with a dense multi-hot matrix.
+/// M2UMol's bio encoder: a linear layer per vocabulary, their mean, and a linear layer after it.
+/// The layers are gathered sums, never products with a dense multi-hot matrix.
 class MultiHot {
  public:
   template <ExecutionSpace S>

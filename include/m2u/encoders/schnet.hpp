@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// SchNet (Schütt et al., NeurIPS 2017): an encoder of conformers by continuous-filter convolutions.
+/// SchNet (Schütt et al., NeurIPS 2017): an encoder of conformers by continuous-filter
+/// convolutions.
 #pragma once
 
 #include <vector>
@@ -26,8 +27,8 @@ struct SchNetOptions {
   Pooling pooling = Pooling::sum;
 };
 
-/// Atoms in, one row per conformer out. Depends on distances only, so rotations, translations and the
-/// order of atoms do not matter. Atoms without neighbours and coincident atoms are fine.
+/// Atoms in, one row per conformer out. Depends on distances only, so rotations, translations and
+/// the order of atoms do not matter. Atoms without neighbours and coincident atoms are fine.
 class SchNet {
  public:
   template <ExecutionSpace S>

@@ -39,8 +39,8 @@ struct RadiusGraphOptions {
   int neighbours = 32;  ///< at most so many per atom: the nearest, ties by index
 };
 
-/// Fills source and target of a conformer from its positions: for each atom the edges from its nearest
-/// neighbours. Coincident atoms are neighbours like others; encoders treat distance zero.
+/// Fills source and target of a conformer from its positions: for each atom the edges from its
+/// nearest neighbours. Coincident atoms are neighbours like others; encoders treat distance zero.
 inline void add_radius_graph(ConformerRecord& conformer, RadiusGraphOptions const& options = {}) {
   auto const atoms = conformer.atomic_numbers.size();
   expects(conformer.positions.size() == 3 * atoms, "add_radius_graph: ", atoms, " atoms need ",
@@ -63,7 +63,8 @@ inline void add_radius_graph(ConformerRecord& conformer, RadiusGraphOptions cons
     auto const kept = std::min(near.size(), static_cast<std::size_t>(options.neighbours));
     std::partial_sort(near.begin(), near.begin() + static_cast<std::ptrdiff_t>(kept), near.end());
     near.resize(kept);
-    std::sort(near.begin(), near.end(), [](auto const& a, auto const& b) { return a.second < b.second; });
+    std::sort(near.begin(), near.end(),
+              [](auto const& a, auto const& b) { return a.second < b.second; });
     for (auto const& [squared, j] : near) {
       conformer.source.push_back(j);
       conformer.target.push_back(static_cast<int>(i));

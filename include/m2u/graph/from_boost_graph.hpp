@@ -19,8 +19,8 @@
 
 namespace m2u {
 
-/// True for types whose boost::graph_traits may be asked for: those with the nested types of the BGL.
-/// Specialise it for a type for which you have specialised boost::graph_traits.
+/// True for types whose boost::graph_traits may be asked for: those with the nested types of the
+/// BGL. Specialise it for a type for which you have specialised boost::graph_traits.
 template <class G>
 inline constexpr bool has_boost_graph_traits = requires {
   typename G::vertex_descriptor;
@@ -35,16 +35,17 @@ using BoostVertex = typename boost::graph_traits<G>::vertex_descriptor;
 template <class G>
 using BoostEdge = typename boost::graph_traits<G>::edge_descriptor;
 
-/// A graph whose vertices and edges can be listed: Boost.Graph's VertexListGraph and EdgeListGraph. The
-/// functions are found by argument-dependent lookup, as Boost does.
+/// A graph whose vertices and edges can be listed: Boost.Graph's VertexListGraph and EdgeListGraph.
+/// The functions are found by argument-dependent lookup, as Boost does.
 template <class G>
-concept BoostGraph = has_boost_graph_traits<G> && requires(G const& graph, BoostEdge<G> const& edge) {
-  typename boost::graph_traits<G>::directed_category;
-  { *vertices(graph).first } -> std::convertible_to<BoostVertex<G>>;
-  { *edges(graph).first } -> std::convertible_to<BoostEdge<G>>;
-  { source(edge, graph) } -> std::convertible_to<BoostVertex<G>>;
-  { target(edge, graph) } -> std::convertible_to<BoostVertex<G>>;
-};
+concept BoostGraph =
+    has_boost_graph_traits<G> && requires(G const& graph, BoostEdge<G> const& edge) {
+      typename boost::graph_traits<G>::directed_category;
+      { *vertices(graph).first } -> std::convertible_to<BoostVertex<G>>;
+      { *edges(graph).first } -> std::convertible_to<BoostEdge<G>>;
+      { source(edge, graph) } -> std::convertible_to<BoostVertex<G>>;
+      { target(edge, graph) } -> std::convertible_to<BoostVertex<G>>;
+    };
 
 /// Gives the integer features of a vertex or an edge as a range, for example std::array<int, 9>.
 template <class F, class Descriptor>
@@ -113,32 +114,36 @@ void append_features(Features const& features, char const* what, std::size_t row
   }
   // The rows so far are of one width, so the first row tells it.
   expects(row == 0 || (all.size() - before) * row == before, "from_boost_graph: ", what, " ", row,
-          " has ", all.size() - before, " features, but those before have ", before / (row ? row : 1),
-          "; give each the same number");
+          " has ", all.size() - before, " features, but those before have ",
+          before / (row ? row : 1), "; give each the same number");
 }
 
 }  // namespace detail
 
-/// Copies a graph. Vertices are numbered in the order of `vertices(graph)`. An edge of a directed graph
-/// becomes one edge; an edge of an undirected graph becomes two, one each way and next to each other, and
-/// an undirected loop one. Parallel edges are kept.
+/// Copies a graph. Vertices are numbered in the order of `vertices(graph)`. An edge of a directed
+/// graph becomes one edge; an edge of an undirected graph becomes two, one each way and next to
+/// each other, and an undirected loop one. Parallel edges are kept.
 /// @param node_features, edge_features called with a descriptor; all rows need the same number of
 ///   features. For edges it is called once, also where two are made.
 /// @throws Error if the numbers of features differ or the graph exceeds 2^31 - 1 vertices.
 template <class G, class NodeFeatures, class EdgeFeatures>
 GraphRecord from_boost_graph(G const& graph, NodeFeatures const& node_features,
                              EdgeFeatures const& edge_features) {
-  static_assert(BoostGraph<G>,
-                "from_boost_graph: the graph must model Boost.Graph's VertexListGraph and EdgeListGraph: "
-                "vertices, edges, source and target must work on it");
-  static_assert(IntegerFeatures<NodeFeatures, BoostVertex<G>>,
-                "from_boost_graph: node_features must take a vertex descriptor and give a range of int, "
-                "such as std::array<int, 3>");
-  static_assert(IntegerFeatures<EdgeFeatures, BoostEdge<G>>,
-                "from_boost_graph: edge_features must take an edge descriptor and give a range of int, "
-                "such as std::array<int, 3>");
+  static_assert(
+      BoostGraph<G>,
+      "from_boost_graph: the graph must model Boost.Graph's VertexListGraph and EdgeListGraph: "
+      "vertices, edges, source and target must work on it");
+  static_assert(
+      IntegerFeatures<NodeFeatures, BoostVertex<G>>,
+      "from_boost_graph: node_features must take a vertex descriptor and give a range of int, "
+      "such as std::array<int, 3>");
+  static_assert(
+      IntegerFeatures<EdgeFeatures, BoostEdge<G>>,
+      "from_boost_graph: edge_features must take an edge descriptor and give a range of int, "
+      "such as std::array<int, 3>");
   constexpr bool undirected =
-      std::is_convertible_v<typename boost::graph_traits<G>::directed_category, boost::undirected_tag>;
+      std::is_convertible_v<typename boost::graph_traits<G>::directed_category,
+                            boost::undirected_tag>;
   detail::VertexNumbers<G> const numbers(graph);
   GraphRecord record;
   record.nodes = numbers.count();
@@ -146,13 +151,15 @@ GraphRecord from_boost_graph(G const& graph, NodeFeatures const& node_features,
   for (auto range = vertices(graph); range.first != range.second; ++range.first) {
     detail::append_features(node_features(*range.first), "vertex", row++, record.node_features);
   }
-  // The iterators are not copied: g++ 14 takes those of directed lists for uninitialised when they are.
+  // The iterators are not copied: g++ 14 takes those of directed lists for uninitialised when they
+  // are.
   for (auto range = edges(graph); range.first != range.second; ++range.first) {
     BoostEdge<G> const edge = *range.first;
     int const from = numbers[source(edge, graph)];
     int const to = numbers[target(edge, graph)];
     auto const before = record.edge_features.size();
-    detail::append_features(edge_features(edge), "edge", record.source.size(), record.edge_features);
+    detail::append_features(edge_features(edge), "edge", record.source.size(),
+                            record.edge_features);
     auto const width = record.edge_features.size() - before;
     record.source.push_back(from);
     record.target.push_back(to);

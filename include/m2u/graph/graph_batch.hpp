@@ -22,8 +22,8 @@ struct GraphBatch {
   Matrix<int, S> node_features;  ///< [nodes, columns]
   Matrix<float, S> encoding;     ///< [nodes, columns], for example random-walk encodings
   Ragged<S> incoming;            ///< groups = nodes, total = edges: the edges that end at each node
-  RowIndex<S> source;            ///< per edge the node where it starts, and per node the edges that leave
-  Vector<int, S> target;         ///< [edges] per edge the node where it ends, rising
+  RowIndex<S> source;     ///< per edge the node where it starts, and per node the edges that leave
+  Vector<int, S> target;  ///< [edges] per edge the node where it ends, rising
   Matrix<int, S> edge_features;  ///< [edges, columns], in the same order
 
   int graphs() const { return nodes.groups; }
@@ -33,9 +33,9 @@ struct GraphBatch {
 
 template <ExecutionSpace S>
 GraphBatch<S> to_space(S const& space, GraphBatch<Host> const& batch) {
-  return {to_space(space, batch.nodes),         to_space<S>(space, batch.node_features),
-          to_space<S>(space, batch.encoding),   to_space(space, batch.incoming),
-          to_space(space, batch.source),        to_space<S>(space, batch.target),
+  return {to_space(space, batch.nodes),           to_space<S>(space, batch.node_features),
+          to_space<S>(space, batch.encoding),     to_space(space, batch.incoming),
+          to_space(space, batch.source),          to_space<S>(space, batch.target),
           to_space<S>(space, batch.edge_features)};
 }
 
@@ -50,8 +50,8 @@ struct SortedEdges {
 /// Sorts edges by target; edges of one target keep their order. Launches nothing.
 inline SortedEdges sort_edges(std::vector<int> const& source, std::vector<int> const& target,
                               int nodes) {
-  // Counted here, without views to drop: Kokkos waits for every space when it frees one, which loader
-  // threads must not do.
+  // Counted here, without views to drop: Kokkos waits for every space when it frees one, which
+  // loader threads must not do.
   std::vector<int> lengths(static_cast<std::size_t>(nodes), 0);
   for (int const node : target) {
     expects(node >= 0 && node < nodes, "sort_edges: there is no node ", node, " among ", nodes);
@@ -77,7 +77,8 @@ inline SortedEdges sort_edges(std::vector<int> const& source, std::vector<int> c
 }
 
 /// Joins graphs into a batch on the host. Launches nothing, so loader threads may call it.
-/// @throws Error naming the graph's position if one is malformed or the batch exceeds 2^31 - 1 rows.
+/// @throws Error naming the graph's position if one is malformed or the batch exceeds 2^31 - 1
+/// rows.
 inline GraphBatch<Host> make_graph_batch(std::span<GraphView const> graphs,
                                          GraphColumns const& columns) {
   std::vector<int> lengths;
@@ -108,7 +109,8 @@ inline GraphBatch<Host> make_graph_batch(std::span<GraphView const> graphs,
   std::vector<int> sorted_features;
   sorted_features.reserve(edge_features.size());
   for (int const edge : sorted.order) {
-    auto const begin = edge_features.begin() + static_cast<std::ptrdiff_t>(edge) * columns.edge_features;
+    auto const begin =
+        edge_features.begin() + static_cast<std::ptrdiff_t>(edge) * columns.edge_features;
     sorted_features.insert(sorted_features.end(), begin, begin + columns.edge_features);
   }
   auto const nodes = static_cast<int>(first);

@@ -42,7 +42,8 @@ struct GraphColumns {
   friend bool operator==(GraphColumns const&, GraphColumns const&) = default;
 };
 
-/// @throws Error if a size or an index of the graph is wrong. `what` names the graph in the message.
+/// @throws Error if a size or an index of the graph is wrong. `what` names the graph in the
+/// message.
 inline void check_graph(GraphView const& graph, GraphColumns const& columns,
                         std::string const& what) {
   auto const check = [&](char const* name, std::size_t found, int rows, int cols) {

@@ -11,8 +11,8 @@
 
 namespace m2u {
 
-/// Diagonals of (D⁻¹A)^k for k = 1 … steps: the chance that a random walk from a node is back after k
-/// steps. Nodes without edges give zeros. Computed in double per graph, O(steps · nodes · edges).
+/// Diagonals of (D⁻¹A)^k for k = 1 … steps: the chance that a random walk from a node is back after
+/// k steps. Nodes without edges give zeros. Computed in double per graph, O(steps · nodes · edges).
 /// @return [nodes, steps], row-major.
 inline std::vector<float> random_walk_encoding(GraphView const& graph, int steps = 20) {
   auto const nodes = static_cast<std::size_t>(graph.nodes);
@@ -22,8 +22,8 @@ inline std::vector<float> random_walk_encoding(GraphView const& graph, int steps
   for (int const from : graph.source) {
     degree[static_cast<std::size_t>(from)] += 1.0;
   }
-  // All walks at once: row v of `chance` spreads the starts over the lanes, so that the inner loop is
-  // contiguous. chance(v, start) after k steps is ((D⁻¹A)^k)(start, v).
+  // All walks at once: row v of `chance` spreads the starts over the lanes, so that the inner loop
+  // is contiguous. chance(v, start) after k steps is ((D⁻¹A)^k)(start, v).
   std::vector<double> chance(nodes * nodes, 0.0);
   std::vector<double> next(nodes * nodes);
   for (std::size_t v = 0; v < nodes; ++v) {

@@ -8,10 +8,10 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "m2u/core/exponential.hpp"
 #include "m2u/core/matrix.hpp"
 #include "m2u/core/ragged.hpp"
 #include "m2u/core/random.hpp"
-#include "m2u/core/exponential.hpp"
 #include "m2u/kernels/team_gemm.hpp"
 
 namespace m2u::kernels {

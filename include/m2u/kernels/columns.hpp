@@ -23,7 +23,8 @@ void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] = R(0); });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] += in[j]; });
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { out[j] += in[j]; });
         }
       });
 }

@@ -3,9 +3,9 @@
 /// Device code: losses over matrices of similarities between two views.
 #pragma once
 
+#include "m2u/core/exponential.hpp"
 #include "m2u/core/matrix.hpp"
 #include "m2u/kernels/elementwise.hpp"
-#include "m2u/core/exponential.hpp"
 #include "m2u/kernels/team_reduce.hpp"
 
 namespace m2u::kernels {

@@ -3,9 +3,9 @@
 /// Device code: log-softmax of rows, and the losses and gradients that are made of it.
 #pragma once
 
+#include "m2u/core/exponential.hpp"
 #include "m2u/core/matrix.hpp"
 #include "m2u/kernels/elementwise.hpp"
-#include "m2u/core/exponential.hpp"
 #include "m2u/kernels/team_reduce.hpp"
 
 namespace m2u::kernels {

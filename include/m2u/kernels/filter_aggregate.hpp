@@ -8,8 +8,8 @@
 
 namespace m2u::kernels {
 
-/// y(i) = Σ over the edges k of group i of rows: a(row_of(k)) ∘ w(edge_of(k)), where group i lists entries
-/// p and edge_of = edges(p) (or p itself if `edges` is empty), row_of = rows(edge).
+/// y(i) = Σ over the edges k of group i of rows: a(row_of(k)) ∘ w(edge_of(k)), where group i lists
+/// entries p and edge_of = edges(p) (or p itself if `edges` is empty), row_of = rows(edge).
 template <ExecutionSpace S, class R>
 void filtered_sum(S const& space, Matrix<R, S> const& a, Matrix<R, S> const& w,
                   Ragged<S> const& groups, Vector<int, S> const& edges, Vector<int, S> const& rows,

@@ -3,9 +3,9 @@
 /// Device code: radial basis functions and cutoffs of distances.
 #pragma once
 
+#include "m2u/core/exponential.hpp"
 #include "m2u/core/matrix.hpp"
 #include "m2u/kernels/elementwise.hpp"
-#include "m2u/core/exponential.hpp"
 
 namespace m2u::kernels {
 
@@ -40,10 +40,10 @@ void fade(S const& space, Matrix<R, S> const& x, Vector<float, S> const& distanc
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         int const edge = team.league_rank();
         R const distance = static_cast<R>(distances(edge));
-        R const weight = distance < cutoff
-                             ? R(0.5) * (Kokkos::cos(R(3.14159265358979323846) * distance / cutoff) +
-                                         R(1))
-                             : R(0);
+        R const weight =
+            distance < cutoff
+                ? R(0.5) * (Kokkos::cos(R(3.14159265358979323846) * distance / cutoff) + R(1))
+                : R(0);
         R const* const in = x.data() + static_cast<std::ptrdiff_t>(edge) * cols;
         R* const out = y.data() + static_cast<std::ptrdiff_t>(edge) * cols;
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Dense matrix product on any execution space. The back end is chosen by the space at compile time:
-/// Eigen where the host can reach the memory, cuBLAS, hipBLAS, else a plain Kokkos kernel.
+/// Dense matrix product on any execution space. The back end is chosen by the space at compile
+/// time: Eigen where the host can reach the memory, cuBLAS, hipBLAS, else a plain Kokkos kernel.
 #pragma once
 
 #include "m2u/core/error.hpp"

@@ -9,7 +9,8 @@
 
 namespace m2u {
 
-/// A row-major matrix whose rows lie `stride` elements apart: a matrix, or a block of columns of one.
+/// A row-major matrix whose rows lie `stride` elements apart: a matrix, or a block of columns of
+/// one.
 template <class R>
 struct Strided {
   R* data = nullptr;

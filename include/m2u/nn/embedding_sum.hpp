@@ -11,15 +11,15 @@
 
 namespace m2u {
 
-/// Σ over the feature columns of the row that the feature picks in the column's table. The tables are
-/// stacked in one parameter "weight" [Σ vocabularies, width], each Glorot-uniform by its own size.
+/// Σ over the feature columns of the row that the feature picks in the column's table. The tables
+/// are stacked in one parameter "weight" [Σ vocabularies, width], each Glorot-uniform by its own
+/// size.
 class EmbeddingSum {
  public:
   EmbeddingSum(Scope const& scope, std::vector<int> const& vocabularies, int width)
       : vocabularies_(vocabularies),
-        weight_(scope.matrix("weight",
-                             std::accumulate(vocabularies.begin(), vocabularies.end(), 0), width,
-                             Initialiser::xavier_tables(vocabularies))) {}
+        weight_(scope.matrix("weight", std::accumulate(vocabularies.begin(), vocabularies.end(), 0),
+                             width, Initialiser::xavier_tables(vocabularies))) {}
 
   /// @param features [rows, columns], column f in 0 … vocabulary f - 1  @return [rows, width]
   template <ExecutionSpace S, class R>

@@ -8,7 +8,8 @@
 
 namespace m2u {
 
-/// linear2(dropout(activation(linear1(x)))), with dropout after the second layer too if `dropout_last`.
+/// linear2(dropout(activation(linear1(x)))), with dropout after the second layer too if
+/// `dropout_last`.
 class Mlp {
  public:
   struct Options {

@@ -8,8 +8,9 @@
 
 namespace m2u {
 
-/// PyTorch's MultiheadAttention for self-attention (Vaswani et al. 2017), on ragged groups: a row attends
-/// to the rows of its own group only. Parameters: in_proj [3·width, width], out_proj [width, width].
+/// PyTorch's MultiheadAttention for self-attention (Vaswani et al. 2017), on ragged groups: a row
+/// attends to the rows of its own group only. Parameters: in_proj [3·width, width], out_proj
+/// [width, width].
 class MultiheadAttention {
  public:
   /// @throws Error if `heads` does not divide `width`.

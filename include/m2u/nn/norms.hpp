@@ -8,8 +8,8 @@
 
 namespace m2u {
 
-/// Batch normalisation over rows (Ioffe and Szegedy 2015): weight and bias [width], running mean and
-/// variance as state.
+/// Batch normalisation over rows (Ioffe and Szegedy 2015): weight and bias [width], running mean
+/// and variance as state.
 class BatchNorm {
  public:
   BatchNorm(Scope const& scope, int width)

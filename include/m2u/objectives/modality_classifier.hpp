@@ -19,8 +19,8 @@ struct Generated {
   Tensor<S, R> rows;
 };
 
-/// M2UMol's modality classifier: Linear(width → modalities) on all generated vectors, cross-entropy. It
-/// keeps the adapters apart.
+/// M2UMol's modality classifier: Linear(width → modalities) on all generated vectors,
+/// cross-entropy. It keeps the adapters apart.
 class ModalityClassifier {
  public:
   struct Options {

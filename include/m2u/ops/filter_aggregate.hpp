@@ -19,11 +19,11 @@ Tensor<S, R> filter_aggregate(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S,
                               Vector<int, S> const& target) {
   expects(x.cols() == w.cols(), "filter_aggregate: rows ", shape(x), " and filters ", shape(w),
           " differ in columns");
-  expects(incoming.groups == x.rows() && source.sources() == x.rows(), "filter_aggregate: ", x.rows(),
-          " rows, but edges among ", incoming.groups, " nodes");
-  expects(incoming.total == w.rows() && source.picked() == w.rows() &&
-              target.extent_int(0) == w.rows(),
-          "filter_aggregate: ", w.rows(), " filters for ", incoming.total, " edges");
+  expects(incoming.groups == x.rows() && source.sources() == x.rows(),
+          "filter_aggregate: ", x.rows(), " rows, but edges among ", incoming.groups, " nodes");
+  expects(
+      incoming.total == w.rows() && source.picked() == w.rows() && target.extent_int(0) == w.rows(),
+      "filter_aggregate: ", w.rows(), " filters for ", incoming.total, " edges");
   auto const y = tape.result(x.rows(), x.cols(), x, w);
   kernels::filtered_sum(tape.space(), x.value, w.value, incoming, {}, source.rows, y.value, false);
   tape.record("filter_aggregate", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {

@@ -25,8 +25,8 @@ Matrix<R, S> radial_basis(Tape<S, R>& tape, Vector<float, S> const& distances, i
 template <ExecutionSpace S, class R>
 Tensor<S, R> fade(Tape<S, R>& tape, Tensor<S, R> const& filters, Vector<float, S> const& distances,
                   R cutoff) {
-  expects(filters.rows() == distances.extent_int(0), "fade: ", filters.rows(), " rows of filters, but ",
-          distances.extent_int(0), " distances");
+  expects(filters.rows() == distances.extent_int(0), "fade: ", filters.rows(),
+          " rows of filters, but ", distances.extent_int(0), " distances");
   auto const y = tape.result(filters.rows(), filters.cols(), filters);
   kernels::fade(tape.space(), filters.value, distances, cutoff, y.value, false);
   tape.record("fade", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {

@@ -58,8 +58,8 @@ class ContentSum {
 
 }  // namespace detail
 
-/// Puts the checksum of the contents into the metadata, as "m2u_checksum". The tensors are sorted by
-/// name.
+/// Puts the checksum of the contents into the metadata, as "m2u_checksum". The tensors are sorted
+/// by name.
 inline void add_content_sum(std::vector<NamedTensor>& tensors,
                             std::map<std::string, std::string>& metadata) {
   std::sort(tensors.begin(), tensors.end(),

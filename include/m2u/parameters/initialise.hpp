@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Starting values. Drawn on the host and copied, so every execution space starts with the same bits.
+/// Starting values. Drawn on the host and copied, so every execution space starts with the same
+/// bits.
 #pragma once
 
 #include <cmath>

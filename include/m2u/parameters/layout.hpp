@@ -14,12 +14,15 @@
 
 namespace m2u {
 
-/// A parameter's place in the flat buffer. Modules hold slices and nothing else of their parameters.
+/// A parameter's place in the flat buffer. Modules hold slices and nothing else of their
+/// parameters.
 struct Slice {
   std::size_t offset = 0;
   int rows = 0;
   int cols = 0;
-  std::size_t size() const { return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols); }
+  std::size_t size() const {
+    return static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
+  }
 };
 
 /// The place of state that training updates without a gradient (running statistics).
@@ -60,8 +63,8 @@ class ParameterLayout {
  public:
   static constexpr std::size_t alignment = 64;
 
-  /// A scope at the top of the names: `layout.scope("hub")`. Refers to this layout, which must outlive
-  /// the making of the modules, not the modules.
+  /// A scope at the top of the names: `layout.scope("hub")`. Refers to this layout, which must
+  /// outlive the making of the modules, not the modules.
   Scope scope(std::string name);
 
   std::vector<LayoutEntry> const& parameters() const { return parameters_; }

@@ -47,8 +47,9 @@ class Parameters {
  private:
   static Matrix<R, S> view(Vector<R, S> const& buffer, Slice const& slice) {
     expects(slice.offset + slice.size() <= buffer.extent(0), "Parameters: a slice of shape ",
-            Shape{slice.rows, slice.cols}, " at offset ", slice.offset, " lies outside the buffer of ",
-            buffer.extent(0), " values; was the module made from another layout?");
+            Shape{slice.rows, slice.cols}, " at offset ", slice.offset,
+            " lies outside the buffer of ", buffer.extent(0),
+            " values; was the module made from another layout?");
     return Matrix<R, S>(buffer.data() + slice.offset, slice.rows, slice.cols);
   }
 
@@ -56,8 +57,7 @@ class Parameters {
                    Vector<R, S> const& buffer) {
     std::vector<R> host(buffer.extent(0), R(0));
     for (auto const& entry : entries) {
-      initialise(entry, seed,
-                 std::span<R>(host.data() + entry.slice.offset, entry.slice.size()));
+      initialise(entry, seed, std::span<R>(host.data() + entry.slice.offset, entry.slice.size()));
     }
     from_host(space, std::span<R const>(host), buffer);
   }

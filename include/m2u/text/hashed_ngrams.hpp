@@ -39,8 +39,8 @@ inline std::vector<std::string> words(std::string_view text) {
   return result;
 }
 
-/// The text's n-grams, hashed into buckets: rising columns, each with its count as weight (TfIdf makes
-/// better weights of them). Text without words gives an empty row. The same on every machine.
+/// The text's n-grams, hashed into buckets: rising columns, each with its count as weight (TfIdf
+/// makes better weights of them). Text without words gives an empty row. The same on every machine.
 /// @throws Error if buckets is not a power of two or longest is not positive.
 inline SparseRow hashed_ngrams(std::string_view text, HashedNgramOptions const& options = {}) {
   expects(options.buckets > 0 && (options.buckets & (options.buckets - 1)) == 0,

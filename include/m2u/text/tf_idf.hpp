@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Weights of words by how rare they are (Spärck Jones 1972), as scikit-learn's TfidfVectorizer has them with
-/// smooth_idf and sublinear_tf.
+/// Weights of words by how rare they are (Spärck Jones 1972), as scikit-learn's TfidfVectorizer has
+/// them with smooth_idf and sublinear_tf.
 #pragma once
 
 #include <cmath>
@@ -19,7 +19,8 @@ class TfIdf {
  public:
   explicit TfIdf(int buckets) : texts_with_(static_cast<std::size_t>(buckets), 0) {}
   /// From what `texts` and `texts_with` gave before.
-  TfIdf(int texts, std::vector<int> texts_with) : texts_(texts), texts_with_(std::move(texts_with)) {}
+  TfIdf(int texts, std::vector<int> texts_with)
+      : texts_(texts), texts_with_(std::move(texts_with)) {}
 
   /// Counts one text, given its bucket counts; an empty row does not count.
   void add(SparseRow const& counts) {

@@ -48,7 +48,8 @@ inline std::string difference(std::string const& saved, std::string const& now) 
     auto const was = value(from, field);
     auto const is = value(to, field);
     if (was != is && ++differing <= most) {
-      text += (differing == 1 ? "" : "; ") + field.substr(1) + " was " + was + ", but now it is " + is;
+      text +=
+          (differing == 1 ? "" : "; ") + field.substr(1) + " was " + was + ", but now it is " + is;
     }
   }
   return differing <= most ? text : text + "; and " + std::to_string(differing - most) + " more";

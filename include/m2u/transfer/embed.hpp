@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Vectors of many samples from a trained model: of the hub, generated, and of the modalities themselves.
+/// Vectors of many samples from a trained model: of the hub, generated, and of the modalities
+/// themselves.
 #pragma once
 
 #include <optional>
@@ -30,9 +31,10 @@ struct HostRows {
 /// One modality's vectors.
 struct ModalityVectors {
   std::string name;
-  HostRows generated;        ///< one row per sample, from the hub
-  std::vector<int> samples;  ///< which samples have the modality itself (numbers as the source gave them)
-  HostRows real;             ///< one row for each of those
+  HostRows generated;  ///< one row per sample, from the hub
+  std::vector<int>
+      samples;    ///< which samples have the modality itself (numbers as the source gave them)
+  HostRows real;  ///< one row for each of those
 };
 
 /// What embed gives.

@@ -15,11 +15,11 @@ namespace m2u {
 /// One objective's part of the loss.
 template <ExecutionSpace S, class R = float>
 struct LossTerm {
-  std::string name;     ///< the modality's or the joint objective's name
-  Scalar<S, R> value;   ///< before its weight; unset if skipped
+  std::string name;    ///< the modality's or the joint objective's name
+  Scalar<S, R> value;  ///< before its weight; unset if skipped
   double weight = 1.0;
-  int rows = 0;         ///< rows that took part
-  bool skipped = false; ///< fewer than two rows were present in this batch
+  int rows = 0;          ///< rows that took part
+  bool skipped = false;  ///< fewer than two rows were present in this batch
 };
 
 /// The loss of a batch.

@@ -44,9 +44,9 @@ SparseBatch<S> to_space(S const& space, SparseBatch<Host> const& batch) {
   return result;
 }
 
-/// Samples with any number of modalities. Each modality is present for some of the samples: it holds
-/// the rows of those only, and `rows` says which samples they are. What a modality holds is the
-/// user's choice: GraphBatch, ConformerBatch, SparseBatch, DenseBatch or a type of their own.
+/// Samples with any number of modalities. Each modality is present for some of the samples: it
+/// holds the rows of those only, and `rows` says which samples they are. What a modality holds is
+/// the user's choice: GraphBatch, ConformerBatch, SparseBatch, DenseBatch or a type of their own.
 template <ExecutionSpace S>
 class MultiBatch {
  public:
@@ -63,7 +63,8 @@ class MultiBatch {
   int size() const { return size_; }
   std::vector<int> const& ids() const { return ids_; }
 
-  /// Adds a modality. @throws Error if the name is taken or `rows` is for another number of samples.
+  /// Adds a modality. @throws Error if the name is taken or `rows` is for another number of
+  /// samples.
   template <class Batch>
   void add(std::string name, RowIndex<S> rows, Batch batch) {
     expects(find(name) == nullptr, "MultiBatch: the modality \"", name, "\" is added twice");
@@ -124,8 +125,8 @@ class HostBatch {
   int size() const { return static_cast<int>(ids_.size()); }
   std::vector<int> const& ids() const { return ids_; }
 
-  /// Adds a modality that the batch's rows `rows` (rising) have. `batch` is host data with a `to_space`
-  /// overload, for example GraphBatch<Host>.
+  /// Adds a modality that the batch's rows `rows` (rising) have. `batch` is host data with a
+  /// `to_space` overload, for example GraphBatch<Host>.
   template <class Batch>
   void add(std::string name, std::span<int const> rows, Batch batch) {
     parts_.push_back([name = std::move(name), index = make_row_index(rows, size()),
@@ -148,8 +149,8 @@ class HostBatch {
   std::vector<std::function<void(S const&, MultiBatch<S>&)>> parts_;
 };
 
-/// A data set: `size()` samples, and `collate<S>(ids)` that joins some of them into a batch. `collate` is
-/// called from several threads at once and launches nothing.
+/// A data set: `size()` samples, and `collate<S>(ids)` that joins some of them into a batch.
+/// `collate` is called from several threads at once and launches nothing.
 template <class D>
 concept Dataset = requires(D const& dataset, std::span<int const> ids) {
   { dataset.size() } -> std::convertible_to<int>;

@@ -28,8 +28,8 @@ class MultiToUni {
   explicit MultiToUni(HubPart hub, Parts... parts)
       : hub_(std::move(hub)), parts_(std::move(parts)...) {}
 
-  /// The loss of a batch. The hub is encoded once; each match gathers the rows that have its modality and
-  /// is skipped, and said so, with fewer than two of them.
+  /// The loss of a batch. The hub is encoded once; each match gathers the rows that have its
+  /// modality and is skipped, and said so, with fewer than two of them.
   /// @throws Error if a sample lacks the hub's modality.
   template <ExecutionSpace S, class R>
   Losses<S, R> losses(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
@@ -134,8 +134,7 @@ class MultiToUni {
       return term;
     }
     Kokkos::Profiling::ScopedRegion const region("m2u::transfer::match " + term.name);
-    auto const rows =
-        present == batch.size() ? pooled : gather_rows(tape, pooled, modality->rows);
+    auto const rows = present == batch.size() ? pooled : gather_rows(tape, pooled, modality->rows);
     auto const from = generate(tape, match, rows);
     term.value = match.objective(tape, from, encode(tape, match, batch));
     generated.push_back({number, from});

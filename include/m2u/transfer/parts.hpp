@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The parts of a MultiToUni model: hub, matches, joint objectives, a shared norm. Names live here, in
-/// the outer layer; kernels never see them.
+/// The parts of a MultiToUni model: hub, matches, joint objectives, a shared norm. Names live here,
+/// in the outer layer; kernels never see them.
 #pragma once
 
 #include <algorithm>
@@ -30,14 +30,14 @@ template <class F, class S>
 using BatchOf = typename F::template Batch<S>;
 }  // namespace detail
 
-/// An encoder: names its batch type as `template <ExecutionSpace S> using Batch = …;` and turns one into a
-/// row per sample.
+/// An encoder: names its batch type as `template <ExecutionSpace S> using Batch = …;` and turns one
+/// into a row per sample.
 template <class E, class S = Kokkos::DefaultExecutionSpace>
-concept Encoder =
-    requires { typename E::template Batch<S>; } &&
-    requires(E const& encoder, Tape<S>& tape, typename E::template Batch<S> const& batch) {
-      { encoder(tape, batch) } -> std::same_as<Tensor<S>>;
-    };
+concept Encoder = requires {
+  typename E::template Batch<S>;
+} && requires(E const& encoder, Tape<S>& tape, typename E::template Batch<S> const& batch) {
+  { encoder(tape, batch) } -> std::same_as<Tensor<S>>;
+};
 
 /// An adapter: hub rows to rows in the modality's space.
 template <class A, class S = Kokkos::DefaultExecutionSpace>
@@ -91,23 +91,25 @@ struct SharedNorm {
 
 template <Name name = "2d", class E>
 Hub<name, E> hub(E encoder) {
-  static_assert(Encoder<E>,
-                "m2u::hub: the encoder needs `template <ExecutionSpace S> using Batch = …;` and a const call "
-                "operator (Tape<S, R>&, Batch<S> const&) -> Tensor<S, R>");
+  static_assert(
+      Encoder<E>,
+      "m2u::hub: the encoder needs `template <ExecutionSpace S> using Batch = …;` and a const call "
+      "operator (Tape<S, R>&, Batch<S> const&) -> Tensor<S, R>");
   return {std::move(encoder)};
 }
 
 template <Name name, class E, class A, class O>
 Match<name, E, A, O> match(E encoder, A adapter, O objective, double weight = 1.0) {
-  static_assert(Encoder<E>,
-                "m2u::match: the encoder needs `template <ExecutionSpace S> using Batch = …;` and a const call "
-                "operator (Tape<S, R>&, Batch<S> const&) -> Tensor<S, R>");
-  static_assert(Adapter<A>,
-                "m2u::match: the adapter needs a const call operator (Tape<S, R>&, Tensor<S, R> const& "
-                "hub_rows) -> Tensor<S, R>");
-  static_assert(Objective<O>,
-                "m2u::match: the objective needs a const call operator (Tape<S, R>&, Tensor<S, R> const& from, "
-                "Tensor<S, R> const& to) -> Scalar<S, R>");
+  static_assert(Encoder<E>, "m2u::match: the encoder needs `template <ExecutionSpace S> using "
+                            "Batch = …;` and a const call "
+                            "operator (Tape<S, R>&, Batch<S> const&) -> Tensor<S, R>");
+  static_assert(
+      Adapter<A>,
+      "m2u::match: the adapter needs a const call operator (Tape<S, R>&, Tensor<S, R> const& "
+      "hub_rows) -> Tensor<S, R>");
+  static_assert(Objective<O>, "m2u::match: the objective needs a const call operator (Tape<S, R>&, "
+                              "Tensor<S, R> const& from, "
+                              "Tensor<S, R> const& to) -> Scalar<S, R>");
   return {std::move(encoder), std::move(adapter), std::move(objective), weight};
 }
 
@@ -121,8 +123,9 @@ Joint<J> joint(J objective) {
 
 template <class N>
 SharedNorm<N> shared_norm(N norm) {
-  static_assert(Adapter<N>, "m2u::shared_norm: needs a call operator (Tape<S, R>&, Tensor<S, R> const&) -> "
-                            "Tensor<S, R>, for example m2u::LayerNorm");
+  static_assert(Adapter<N>,
+                "m2u::shared_norm: needs a call operator (Tape<S, R>&, Tensor<S, R> const&) -> "
+                "Tensor<S, R>, for example m2u::LayerNorm");
   return {std::move(norm)};
 }
 

@@ -20,7 +20,8 @@ inline void cublas_check(cublasStatus_t status, char const* what) {
   expects(status == CUBLAS_STATUS_SUCCESS, "cuBLAS: ", what, ": ", cublasGetStatusString(status));
 }
 
-/// One handle per thread and device: they are costly to make and must not be shared between threads.
+/// One handle per thread and device: they are costly to make and must not be shared between
+/// threads.
 class CublasHandle {
  public:
   explicit CublasHandle(int device) : device_(device) {
@@ -35,7 +36,8 @@ class CublasHandle {
     thread_local std::vector<std::unique_ptr<CublasHandle>> handles;
     for (auto const& handle : handles) {
       if (handle->device_ == space.cuda_device()) {
-        cublas_check(cublasSetStream(handle->handle_, space.cuda_stream()), "cannot set the stream");
+        cublas_check(cublasSetStream(handle->handle_, space.cuda_stream()),
+                     "cannot set the stream");
         return handle->handle_;
       }
     }
@@ -62,15 +64,15 @@ void cublas_gemm(Kokkos::Cuda const& space, Strided<R> a, Strided<R> b, Strided<
   R const keep = options.accumulate ? R(1) : R(0);
   auto const stride = [](std::ptrdiff_t s) { return s > 0 ? static_cast<int>(s) : 1; };
   if constexpr (std::is_same_v<R, float>) {
-    cublas_check(cublasSgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data,
-                             stride(b.stride), a.data, stride(a.stride), &keep, c.data,
-                             stride(c.stride)),
-                 "sgemm");
+    cublas_check(
+        cublasSgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, stride(b.stride),
+                    a.data, stride(a.stride), &keep, c.data, stride(c.stride)),
+        "sgemm");
   } else {
-    cublas_check(cublasDgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data,
-                             stride(b.stride), a.data, stride(a.stride), &keep, c.data,
-                             stride(c.stride)),
-                 "dgemm");
+    cublas_check(
+        cublasDgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, stride(b.stride),
+                    a.data, stride(a.stride), &keep, c.data, stride(c.stride)),
+        "dgemm");
   }
 }
 

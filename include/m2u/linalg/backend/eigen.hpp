@@ -28,8 +28,8 @@ EigenMatrix<R> eigen_map(Strided<R> const& m) {
   return EigenMatrix<R>(m.data, m.rows, m.cols, Eigen::OuterStride<>(m.stride));
 }
 
-/// Rows `first` … `first + count - 1` of the product. Eigen picks its kernels by the block's shape, so
-/// the partition is part of the result's bits and must not depend on the number of threads.
+/// Rows `first` … `first + count - 1` of the product. Eigen picks its kernels by the block's shape,
+/// so the partition is part of the result's bits and must not depend on the number of threads.
 template <class R>
 void eigen_gemm_rows(Strided<R> a, Strided<R> b, Strided<R> c, GemmOptions options, int first,
                      int count) {
@@ -60,13 +60,13 @@ void eigen_gemm(S const& space, Strided<R> a, Strided<R> b, Strided<R> c, GemmOp
   // Enough blocks to share out, few enough that packing b again for each of them stays cheap.
   int const block = std::clamp((c.rows / 8 + 15) / 16 * 16, 32, 256);
   int const blocks = (c.rows + block - 1) / block;
-  Kokkos::parallel_for("m2u::linalg::eigen_gemm",
-                       Kokkos::RangePolicy<S, Kokkos::Schedule<Kokkos::Dynamic>>(space, 0, blocks)
-                           .set_chunk_size(1),
-                       [=](int i) {
-                         int const first = i * block;
-                         eigen_gemm_rows(a, b, c, options, first, std::min(block, c.rows - first));
-                       });
+  Kokkos::parallel_for(
+      "m2u::linalg::eigen_gemm",
+      Kokkos::RangePolicy<S, Kokkos::Schedule<Kokkos::Dynamic>>(space, 0, blocks).set_chunk_size(1),
+      [=](int i) {
+        int const first = i * block;
+        eigen_gemm_rows(a, b, c, options, first, std::min(block, c.rows - first));
+      });
 }
 
 }  // namespace m2u::backend

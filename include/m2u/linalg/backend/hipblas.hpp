@@ -20,7 +20,8 @@ inline void hipblas_check(hipblasStatus_t status, char const* what) {
   expects(status == HIPBLAS_STATUS_SUCCESS, "hipBLAS: ", what, ": ", hipblasStatusToString(status));
 }
 
-/// One handle per thread and device: they are costly to make and must not be shared between threads.
+/// One handle per thread and device: they are costly to make and must not be shared between
+/// threads.
 class HipblasHandle {
  public:
   explicit HipblasHandle(int device) : device_(device) {
@@ -35,13 +36,14 @@ class HipblasHandle {
     thread_local std::vector<std::unique_ptr<HipblasHandle>> handles;
     for (auto const& handle : handles) {
       if (handle->device_ == space.hip_device()) {
-        hipblas_check(hipblasSetStream(handle->handle_, space.hip_stream()), "cannot set the stream");
+        hipblas_check(hipblasSetStream(handle->handle_, space.hip_stream()),
+                      "cannot set the stream");
         return handle->handle_;
       }
     }
     handles.push_back(std::make_unique<HipblasHandle>(space.hip_device()));
     hipblas_check(hipblasSetStream(handles.back()->handle_, space.hip_stream()),
-                 "cannot set the stream");
+                  "cannot set the stream");
     return handles.back()->handle_;
   }
 
@@ -53,7 +55,7 @@ class HipblasHandle {
 /// FP32 or FP64 arithmetic throughout.
 template <class R>
 void hipblas_gemm(Kokkos::HIP const& space, Strided<R> a, Strided<R> b, Strided<R> c,
-                 GemmOptions options) {
+                  GemmOptions options) {
   auto const handle = HipblasHandle::of(space);
   auto const op_a = options.transpose_a ? HIPBLAS_OP_T : HIPBLAS_OP_N;
   auto const op_b = options.transpose_b ? HIPBLAS_OP_T : HIPBLAS_OP_N;
@@ -62,15 +64,15 @@ void hipblas_gemm(Kokkos::HIP const& space, Strided<R> a, Strided<R> b, Strided<
   R const keep = options.accumulate ? R(1) : R(0);
   auto const stride = [](std::ptrdiff_t s) { return s > 0 ? static_cast<int>(s) : 1; };
   if constexpr (std::is_same_v<R, float>) {
-    hipblas_check(hipblasSgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data,
-                             stride(b.stride), a.data, stride(a.stride), &keep, c.data,
-                             stride(c.stride)),
-                 "sgemm");
+    hipblas_check(
+        hipblasSgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, stride(b.stride),
+                     a.data, stride(a.stride), &keep, c.data, stride(c.stride)),
+        "sgemm");
   } else {
-    hipblas_check(hipblasDgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data,
-                             stride(b.stride), a.data, stride(a.stride), &keep, c.data,
-                             stride(c.stride)),
-                 "dgemm");
+    hipblas_check(
+        hipblasDgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, stride(b.stride),
+                     a.data, stride(a.stride), &keep, c.data, stride(c.stride)),
+        "dgemm");
   }
 }
 

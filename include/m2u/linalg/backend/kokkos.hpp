@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// gemm as a plain Kokkos kernel: the oracle of the tests, and the back end of spaces without a BLAS.
+/// gemm as a plain Kokkos kernel: the oracle of the tests, and the back end of spaces without a
+/// BLAS.
 #pragma once
 
 #include <Kokkos_Core.hpp>
