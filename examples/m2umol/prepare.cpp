@@ -187,6 +187,11 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
       ->check(above_zero())
       ->capture_default_str();
   command
+      ->add_option("--text-min-count", a.options.text_min_count,
+                   "Leave out n-grams of fewer descriptions")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command
       ->add_option("--text-buckets", a.options.text.buckets,
                    "Buckets of the hashed n-grams (power of two)")
       ->check(CLI::Range(1, 1 << 24))

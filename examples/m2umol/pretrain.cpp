@@ -212,6 +212,11 @@ void add_pretrain(CLI::App& program, Common& common, Body& body) {
   command->add_option("--lr-3d", o.conformer_learning_rate, "The same for the conformers' encoder")
       ->check(above_zero())
       ->capture_default_str();
+  command
+      ->add_option("--lr-text-table", o.text_table_learning_rate,
+                   "The same for the embeddings of the text's n-grams")
+      ->check(above_zero())
+      ->capture_default_str();
   command->add_option("--weight-decay", o.weight_decay, "Adam's L2 weight decay")
       ->check(not_below_zero())
       ->capture_default_str();

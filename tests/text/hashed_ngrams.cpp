@@ -102,6 +102,9 @@ TEST_CASE("rare words weigh more, and rows have length 1", "[tf_idf]") {
   CHECK_THAT(of("statin"), WithinAbs(statin / length, 1e-6));
   CHECK_THAT(of("kinase"), WithinAbs(kinase / length, 1e-6));
   CHECK(weights.weigh({}).columns.empty());
+  m2u::TfIdf const common(weights.texts(), weights.texts_with(), 2);
+  CHECK(common.weigh(row("a statin kinase")).columns.size() == 2);  // one text has "kinase"
+  CHECK(common.weigh(row("kinase")).columns.empty());
   m2u::TfIdf const same(weights.texts(), weights.texts_with());
   CHECK(same.weigh(row("a statin")).weights == weights.weigh(row("a statin")).weights);
   CHECK_THROWS_WITH(m2u::TfIdf(1).weigh(m2u::SparseRow{{1}, {1.0F}}),

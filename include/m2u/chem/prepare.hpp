@@ -123,6 +123,7 @@ class PreparedTable {
                        {"neighbours", options_.conformers.radius_graph.neighbours},
                        {"text_buckets", options_.text.buckets},
                        {"text_longest", options_.text.longest},
+                       {"text_min_count", options_.text_min_count},
                        {"min_count", options_.min_count},
                        {"drop_categories", options_.drop_categories}};
     json["counts"] = {{"records", source_.records().size()},

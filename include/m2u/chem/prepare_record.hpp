@@ -29,7 +29,8 @@ struct PrepareOptions {
   bool compute_conformers = true;  ///< for molecules that come without one
   ConformerOptions conformers = {};
   HashedNgramOptions text = {};
-  int min_count = 1;  ///< targets and categories of fewer molecules are left out
+  int text_min_count = 3;  ///< n-grams of fewer descriptions are left out
+  int min_count = 1;       ///< targets and categories of fewer molecules are left out
   std::vector<std::string> drop_categories =
       {};  ///< categories that begin with one of these, such as "role:"
   std::vector<std::string> extras =
@@ -61,7 +62,9 @@ class RecordPreparation {
   /// Vocabularies are of all records but those with a repeated id, also of those whose molecule is
   /// rejected later. Repeated ids are rejected; repeated titles get their line appended.
   RecordPreparation(std::span<MoleculeRecord const> records, PrepareOptions const& options)
-      : records_(records), options_(options), text_weights_(options.text.buckets) {
+      : records_(records),
+        options_(options),
+        text_weights_(options.text.buckets, options.text_min_count) {
     std::unordered_map<std::string_view, std::size_t> lines;
     VocabularyCounter targets;
     VocabularyCounter categories;

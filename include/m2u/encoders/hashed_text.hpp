@@ -15,7 +15,9 @@ struct HashedTextOptions {
   int out = 128;
 };
 
-/// An embedding per bucket, their weighted sum, and a small MLP.
+/// An embedding per bucket, their weighted sum, and a small MLP. The embeddings start near zero:
+/// what a text says then comes from training, not from the buckets' random directions (held-out
+/// retrieval on 1,620 descriptions: R@10 .27 with a start of 0.1, .50 with 0.01).
 class HashedText {
  public:
   template <ExecutionSpace S>
@@ -23,7 +25,7 @@ class HashedText {
 
   explicit HashedText(Scope const& scope, HashedTextOptions const& options = {})
       : table_(
-            scope.matrix("embedding", options.buckets, options.width, Initialiser::normal(0.1F))),
+            scope.matrix("embedding", options.buckets, options.width, Initialiser::normal(0.01F))),
         mlp_(scope.scope("mlp"), options.width, options.width, options.out) {}
 
   int out() const { return mlp_.out(); }

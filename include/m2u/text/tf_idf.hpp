@@ -15,12 +15,15 @@ namespace m2u {
 
 /// Counts in how many texts each bucket occurs, then turns counts into weights:
 /// (1 + ln count) · (1 + ln((1 + texts) / (1 + texts with the bucket))), each row of length 1.
+/// Buckets of fewer than `min_texts` texts are left out: what only one text says can be learnt by
+/// heart, not from.
 class TfIdf {
  public:
-  explicit TfIdf(int buckets) : texts_with_(static_cast<std::size_t>(buckets), 0) {}
+  explicit TfIdf(int buckets, int min_texts = 1)
+      : min_texts_(min_texts), texts_with_(static_cast<std::size_t>(buckets), 0) {}
   /// From what `texts` and `texts_with` gave before.
-  TfIdf(int texts, std::vector<int> texts_with)
-      : texts_(texts), texts_with_(std::move(texts_with)) {}
+  TfIdf(int texts, std::vector<int> texts_with, int min_texts = 1)
+      : min_texts_(min_texts), texts_(texts), texts_with_(std::move(texts_with)) {}
 
   /// Counts one text, given its bucket counts; an empty row does not count.
   void add(SparseRow const& counts) {
@@ -34,15 +37,20 @@ class TfIdf {
   std::vector<int> const& texts_with() const { return texts_with_; }
 
   /// @throws Error if a column is outside the buckets.
-  SparseRow weigh(SparseRow row) const {
+  SparseRow weigh(SparseRow const& counts) const {
+    SparseRow row;
     double square = 0.0;
-    for (std::size_t i = 0; i < row.columns.size(); ++i) {
-      auto const column = static_cast<std::size_t>(row.columns[i]);
-      expects(column < texts_with_.size(), "TfIdf: bucket ", row.columns[i], " of ",
+    for (std::size_t i = 0; i < counts.columns.size(); ++i) {
+      auto const column = static_cast<std::size_t>(counts.columns[i]);
+      expects(column < texts_with_.size(), "TfIdf: bucket ", counts.columns[i], " of ",
               texts_with_.size());
+      if (texts_with_[column] < min_texts_) {
+        continue;
+      }
       double const rarity = std::log((1.0 + texts_) / (1.0 + texts_with_[column])) + 1.0;
-      double const weight = (1.0 + std::log(static_cast<double>(row.weights[i]))) * rarity;
-      row.weights[i] = static_cast<float>(weight);
+      double const weight = (1.0 + std::log(static_cast<double>(counts.weights[i]))) * rarity;
+      row.columns.push_back(counts.columns[i]);
+      row.weights.push_back(static_cast<float>(weight));
       square += weight * weight;
     }
     for (float& weight : row.weights) {
@@ -52,6 +60,7 @@ class TfIdf {
   }
 
  private:
+  int min_texts_ = 1;
   int texts_ = 0;
   std::vector<int> texts_with_;
 };
