@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Execution spaces: the concept, the host space, and how kernels split rows over teams.
+#pragma once
+
+#include <Kokkos_Core.hpp>
+
+namespace m2u {
+
+/// A Kokkos execution space (Serial, OpenMP, Cuda, HIP, …).
+template <class S>
+concept ExecutionSpace = Kokkos::is_execution_space_v<S>;
+
+/// The execution space in which data is prepared.
+using Host = Kokkos::DefaultHostExecutionSpace;
+
+/// True where the host can read the space's memory directly.
+template <ExecutionSpace S>
+inline constexpr bool on_host =
+    Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename S::memory_space>::accessible;
+
+/// The handle that a team kernel receives.
+template <ExecutionSpace S>
+using TeamMember = typename Kokkos::TeamPolicy<S>::member_type;
+
+/// A policy of one team per league member, for kernels whose inner loop runs over the columns of a
+/// row: one thread on the host (the loop vectorises), a block of threads on a GPU. The league is a
+/// property of the problem, never of the number of threads, so results do not depend on the latter.
+template <ExecutionSpace S>
+Kokkos::TeamPolicy<S> team_policy(S const& space, int league) {
+  if constexpr (on_host<S>) {
+    return Kokkos::TeamPolicy<S>(space, league, 1, 1);
+  } else {
+    return Kokkos::TeamPolicy<S>(space, league, Kokkos::AUTO, 32);
+  }
+}
+
+/// Rows that one team handles in kernels that reduce over rows: a fixed partition, so that sums
+/// come out the same whatever runs them.
+inline constexpr int rows_per_block = 128;
+
+/// Number of blocks of `rows_per_block` rows.
+constexpr int row_blocks(int rows) { return (rows + rows_per_block - 1) / rows_per_block; }
+
+}  // namespace m2u
