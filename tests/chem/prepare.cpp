@@ -41,6 +41,7 @@ std::vector<m2u::MoleculeRecord> sample() {
 m2u::PrepareOptions small() {
   m2u::PrepareOptions options;
   options.max_atoms = 10;
+  options.text_min_count = 1;  // the sample has few descriptions
   return options;
 }
 
