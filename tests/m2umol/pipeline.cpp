@@ -20,14 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Runs a command that must succeed.
-Outcome succeed(Arguments const& arguments) {
-  auto const outcome = m2umol(arguments);
-  INFO(outcome);
-  REQUIRE(outcome.code == 0);
-  return outcome;
-}
-
 std::vector<std::string> lines_of(std::string const& text) {
   std::istringstream stream(text);
   std::vector<std::string> lines;

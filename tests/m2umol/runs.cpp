@@ -22,13 +22,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-Outcome succeed(Arguments const& arguments) {
-  auto const outcome = m2umol(arguments);
-  INFO(outcome);
-  REQUIRE(outcome.code == 0);
-  return outcome;
-}
-
 /// Names and bytes of all tensors.
 std::vector<std::pair<std::string, std::vector<std::byte>>> tensors_of(fs::path const& path) {
   m2u::SafetensorsFile const file(path);

@@ -5,6 +5,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include <catch2/catch_test_macros.hpp>
+
 namespace m2u::test {
 
 namespace fs = std::filesystem;
@@ -69,6 +71,13 @@ Sample::Sample() {
     text << "the sample can't be made: " << prepared << trained;
     throw std::runtime_error(text.str());
   }
+}
+
+Outcome succeed(Arguments const& arguments) {
+  auto const outcome = m2umol(arguments);
+  INFO(outcome);
+  REQUIRE(outcome.code == 0);
+  return outcome;
 }
 
 Sample const& sample() {

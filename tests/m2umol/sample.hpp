@@ -42,6 +42,9 @@ struct Sample {
 
 Sample const& sample();
 
+/// Runs a command that must succeed: the test case fails if it does not.
+Outcome succeed(Arguments const& arguments);
+
 /// `prepare` without conformers.
 Arguments prepare(std::filesystem::path const& table, std::filesystem::path const& out);
 /// `pretrain` of a tiny model, without --epochs.
