@@ -4,13 +4,13 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
-#include <numeric>
 
 #include "m2u/chem/draw.hpp"
 #include "m2u/chem/prepare.hpp"
 #include "m2u/chem/read.hpp"
 #include "m2u/core/version.hpp"
 #include "m2u/data/shard.hpp"
+#include "m2u/train/batch_source.hpp"
 
 #include "m2umol/program.hpp"
 #include "m2umol/run_report.hpp"
@@ -134,8 +134,7 @@ void write_report(fs::path const& path, m2u::Table const& table, PretrainOptions
                   PretrainResult const& result, double seconds) {
   auto const engine = Engine::load(options.run / "model.safetensors");
   Library library{table, {}};
-  std::vector<int> rows(static_cast<std::size_t>(table.size()));
-  std::iota(rows.begin(), rows.end(), 0);
+  auto const rows = m2u::all_ids(table.size());
   library.vectors = engine.embed(table, rows, {.generated = false}, options.threads);
   RunReport report;
   report.title = "m2umol demo";

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // m2umol embed: molecules of a file into vectors, one row per input record.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <iostream>
@@ -12,6 +11,7 @@
 #include "m2u/chem/read.hpp"
 #include "m2u/data/npy.hpp"
 #include "m2u/parameters/safetensors.hpp"
+#include "m2u/train/batch_source.hpp"
 
 #include "m2umol/program.hpp"
 
@@ -118,8 +118,7 @@ class CsvOutput : public Output {
 
 class SafetensorsOutput : public Output {
  public:
-  SafetensorsOutput(fs::path path, std::vector<Part> const& parts)
-      : path_(std::move(path)), parts_(parts) {
+  SafetensorsOutput(fs::path path, std::vector<Part> const& parts) : path_(std::move(path)) {
     for (auto const& part : parts) {
       tensors_.push_back({part.name, {0, part.width}, {}});
     }
@@ -139,7 +138,6 @@ class SafetensorsOutput : public Output {
 
  private:
   fs::path path_;
-  std::vector<Part> parts_;
   std::vector<m2u::NamedTensor> tensors_;
 };
 
@@ -167,55 +165,46 @@ struct Chunk {
 /// Embeds a chunk and appends a row for each of its records.
 void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> const& parts,
                  int threads, m2u::Rejects& rejects, Output& output) {
-  // Records are known by their place: ids of the file may repeat.
   std::vector<m2u::MoleculeRecord> usable;
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {
     if (chunk.readable[i]) {
       usable.push_back(chunk.records[i]);
-      usable.back().id = std::to_string(i);
+      usable.back().title_as_id = true;  // ids may repeat here: records are known by their line
       usable.back().description.clear();
       usable.back().targets.clear();
       usable.back().categories.clear();
     }
   }
   auto const prepared = m2u::prepare_molecules(usable, graph_only(engine.configuration(), threads));
-  for (auto reject : prepared.rejects.list()) {
-    // Without a SMILES the list names a record by its id, which here is its place.
-    auto const original =
-        std::find_if(chunk.records.begin(), chunk.records.end(),
-                     [&](auto const& record) { return record.line == reject.line; });
-    if (original != chunk.records.end()) {
-      reject.input = m2u::input_of(*original);
-    }
-    rejects.add(std::move(reject));
-  }
-  std::vector<int> rows(static_cast<std::size_t>(prepared.table.size()));
-  std::vector<int> row_of(chunk.records.size(), -1);
-  for (std::size_t row = 0; row < rows.size(); ++row) {
-    rows[row] = static_cast<int>(row);
-    row_of[std::stoul(std::string(prepared.table.text("id", static_cast<int>(row))))] =
-        static_cast<int>(row);
+  for (auto const& reject : prepared.rejects.list()) {
+    rejects.add(reject);
   }
   m2u::Embeddings vectors;
-  if (!rows.empty()) {
-    vectors =
-        engine.embed(prepared.table, rows, {.generated = parts.size() > 1, .real = false}, threads);
+  int const rows = prepared.table.size();
+  if (rows > 0) {
+    vectors = engine.embed(prepared.table, m2u::all_ids(rows),
+                           {.generated = parts.size() > 1, .real = false}, threads);
   }
+  // The table's rows are the records in their order, without those that could not be used.
+  auto const lines = prepared.table.column<int>("line");
+  int row = 0;
   std::vector<float> line;
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {
     line.clear();
+    bool const used = row < rows && lines[row][0] == static_cast<int>(chunk.records[i].line);
     for (auto const& part : parts) {
       auto const width = static_cast<std::ptrdiff_t>(part.width);
-      if (row_of[i] < 0) {
+      if (!used) {
         line.insert(line.end(), static_cast<std::size_t>(width),
                     std::numeric_limits<float>::quiet_NaN());
         continue;
       }
       auto const& values =
           part.name == "2d" ? vectors.hub.values : vectors.modality(part.name).generated.values;
-      auto const begin = values.begin() + row_of[i] * width;
+      auto const begin = values.begin() + row * width;
       line.insert(line.end(), begin, begin + width);
     }
+    row += used ? 1 : 0;
     output.add(chunk.records[i], line);
   }
 }

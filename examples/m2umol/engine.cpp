@@ -2,7 +2,6 @@
 #include "m2umol/engine.hpp"
 
 #include <algorithm>
-#include <numeric>
 #include <span>
 #include <string>
 #include <utility>
@@ -24,10 +23,6 @@ namespace m2umol {
 namespace {
 
 constexpr int format_version = 1;
-
-m2u::Matrix<float, m2u::Host> matrix(m2u::HostRows const& rows) {
-  return m2u::host_matrix("m2umol::rows", rows.rows, rows.cols, rows.values);
-}
 
 /// The rows of `from` at the given places.
 m2u::HostRows select(m2u::HostRows const& from, std::vector<std::size_t> const& places) {
@@ -67,10 +62,9 @@ struct Evaluation {
   int every = 1;
   void on_epoch(m2u::EpochInfo& info) const {
     if (measure && every > 0 && (info.epoch % every == 0 || info.epoch == info.epochs)) {
-      info.extra["retrieval"] = to_json(measure());
+      info.extra["retrieval"] = m2umol::to_json(measure());
     }
   }
-  static nlohmann::json to_json(std::vector<HeldOut> const& rows) { return m2umol::to_json(rows); }
 };
 
 }  // namespace
@@ -181,8 +175,8 @@ std::vector<HeldOut> Engine::evaluate(m2u::Table const& table, std::vector<int> 
     for (int const sample : modality.samples) {
       places.push_back(place_of[static_cast<std::size_t>(sample)]);
     }
-    auto const generated = matrix(select(modality.generated, places));
-    auto const real = matrix(modality.real);
+    auto const generated = select(modality.generated, places).matrix();
+    auto const real = modality.real.matrix();
     result.push_back({modality.name, m2u::retrieval_metrics(generated, real),
                       m2u::retrieval_metrics(real, generated)});
   }

@@ -47,9 +47,9 @@ void PrepareBar::done() {
   }
 }
 
-Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records,
-                      m2u::Rejects const& read_rejects, m2u::PrepareOptions const& options,
-                      fs::path const& out, std::string const& source) {
+void prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
+                  m2u::PrepareOptions const& options, fs::path const& out,
+                  std::string const& source) {
   PrepareBar bar;
   auto prepared = m2u::prepare_molecules(records, options, std::ref(bar));
   bar.done();
@@ -75,7 +75,6 @@ Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records,
     line << " (see " << (out / "rejects.tsv").string() << ")";
   }
   std::cout << line.str() << '\n';
-  return {prepared.table.size(), prepared.rejects.size()};
 }
 
 namespace {

@@ -73,14 +73,10 @@ class PrepareBar {
 };
 
 /// What `prepare` and the demo do after reading: featurise, write shards and the lists of rejects.
-struct Prepared {
-  int rows = 0;
-  std::size_t rejected = 0;
-};
 /// @param source names the input in messages.
-Prepared prepare_data(std::vector<m2u::MoleculeRecord> const& records,
-                      m2u::Rejects const& read_rejects, m2u::PrepareOptions const& options,
-                      std::filesystem::path const& out, std::string const& source);
+void prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
+                  m2u::PrepareOptions const& options, std::filesystem::path const& out,
+                  std::string const& source);
 
 /// The rows of a table in a training and a held-out part, by seed.
 struct Split {

@@ -3,10 +3,10 @@
 #include <cstdio>
 #include <iostream>
 #include <memory>
-#include <numeric>
 
 #include "m2u/data/shard.hpp"
 #include "m2u/retrieve/top_k.hpp"
+#include "m2u/train/batch_source.hpp"
 
 #include "m2umol/program.hpp"
 
@@ -14,15 +14,12 @@ namespace m2umol {
 
 std::vector<Hit> nearest_molecules(m2u::Embeddings const& query, Library const& library,
                                    std::string const& by, int top) {
-  auto const matrix = [](m2u::HostRows const& rows) {
-    return m2u::host_matrix("m2umol::rows", rows.rows, rows.cols, rows.values);
-  };
   bool const hub = by == "2d";
   auto const& from = hub ? query.hub : query.modality(by).generated;
   auto const& to = hub ? library.vectors.hub : library.vectors.modality(by).real;
   m2u::expects(to.rows > 0, "no molecule of the library has the modality \"", by, "\"");
   auto const neighbours =
-      m2u::nearest(m2u::Host{}, matrix(from), matrix(to), top, m2u::Metric::cosine);
+      m2u::nearest(m2u::Host{}, from.matrix(), to.matrix(), top, m2u::Metric::cosine);
   std::vector<Hit> hits;
   for (auto const& neighbour : neighbours.at(0)) {
     auto const place = static_cast<std::size_t>(neighbour.row);
@@ -71,10 +68,9 @@ void run_retrieve(RetrieveArguments const& arguments, Common const& common) {
   auto const query = engine.embed(table_of_query, {0}, {.real = false}, 1);
   Library library{m2u::open_shards(arguments.library), {}};
   expect_fitting(library.table, engine.configuration(), arguments);
-  std::vector<int> rows(static_cast<std::size_t>(library.table.size()));
-  std::iota(rows.begin(), rows.end(), 0);
-  library.vectors = engine.embed(
-      library.table, rows, {.generated = false, .real = arguments.by != "2d"}, common.threads);
+  library.vectors =
+      engine.embed(library.table, m2u::all_ids(library.table.size()),
+                   {.generated = false, .real = arguments.by != "2d"}, common.threads);
   auto const hits = nearest_molecules(query, library, arguments.by, arguments.top);
   std::printf(
       "nearest to %s by %s (cosine similarity)\n", arguments.query.c_str(),

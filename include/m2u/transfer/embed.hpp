@@ -18,6 +18,11 @@ struct HostRows {
   int cols = 0;
   std::vector<float> values;  ///< [rows, cols]
 
+  /// The same rows as a matrix. @throws Error if there are not rows × cols values.
+  Matrix<float, Host> matrix() const {
+    return host_matrix("m2u::transfer::rows", rows, cols, values);
+  }
+
   /// Adds the rows of another block. @throws Error if the widths differ.
   void append(int more_rows, int more_cols, std::vector<float> const& more) {
     expects(rows == 0 || cols == more_cols, "HostRows: rows of ", more_cols,
