@@ -216,6 +216,7 @@ m2u::FitResult Engine::pretrain(m2u::Table const& table, std::vector<int> const&
                              {"epochs", options.epochs},
                              {"learning_rate", options.learning_rate},
                              {"conformer_learning_rate", options.conformer_learning_rate},
+                             {"text_table_learning_rate", options.text_table_learning_rate},
                              {"weight_decay", options.weight_decay},
                              {"clip_norm", options.clip_norm},
                              {"cosine", options.cosine},

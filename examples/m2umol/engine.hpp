@@ -37,8 +37,7 @@ struct PretrainOptions {
   int batch = 256;
   double learning_rate = 1e-3;  ///< of everything but the conformers' encoder
   double conformer_learning_rate = 5e-4;
-  double text_table_learning_rate =
-      1e-4;  ///< of the n-grams' embeddings: faster, they learn by heart
+  double text_table_learning_rate = 1e-3;  ///< of the n-grams' embeddings
   double weight_decay = 1e-9;
   double clip_norm = 0.0;
   bool cosine = true;  ///< else the rates times 0.8 at epochs 100 and 200

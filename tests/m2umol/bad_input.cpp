@@ -276,6 +276,7 @@ TEST_CASE("m2umol pretrain keeps runs from harm") {
   bench.refused(with(again, "--heads", "3") + Arguments{"--force"}, {"3 heads"});
   for (auto const& [option, value, says] : std::vector<std::array<std::string, 3>>{
            {"--lr", "0.1", "learning_rate was 0.001, but now it is 0.1"},
+           {"--lr-text-table", "0.1", "text_table_learning_rate was 0.001, but now it is 0.1"},
            {"--epochs", "3", "epochs was 2, but now it is 3"},
            {"--batch", "9", "batch"},
            {"--seed", "5", "seed"},
