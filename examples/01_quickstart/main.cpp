@@ -13,8 +13,8 @@ int main(int argc, char** argv) {
   // modality may be missing anywhere, except the 2D graph.
   m2u::Rejects rejects;
   auto const records = m2u::read_molecules(M2U_EXAMPLE_DATA "/drugs.tsv", rejects);
-  auto const prepared =
-      m2u::prepare_molecules(records, {.conformers = {.max_atoms = 30}, .text = {.buckets = 4096}});
+  auto const prepared = m2u::prepare_molecules(
+      records, {.conformers = {.max_atoms = 30}, .text = {.buckets = 4096}, .text_width = 0});
   m2u::TableDataset const drugs{prepared.table};
   std::vector<int> train;
   std::vector<int> held_out;  // with text, to ask for it

@@ -9,7 +9,19 @@
 
 namespace m2umol {
 
+/// One of the bio features' vocabularies. Imported models know its size, not its terms.
+struct BioVocabulary {
+  std::string name;
+  int size = 0;
+  std::vector<std::string> terms;  ///< empty, or `size` of them
+
+  bool operator==(BioVocabulary const&) const = default;
+};
+
 struct Configuration {
+  /// "pretraining": the hub and every modality's encoder, adapter and objective. "package": the
+  /// hub, the adapters and the fusion head, as the authors' package has them.
+  std::string form = "pretraining";
   // The hub, a GraphGPS on the 2D graph.
   int width = 128;
   int layers = 3;
@@ -17,24 +29,31 @@ struct Configuration {
   float dropout = 0.1F;
   float attention_dropout = 0.5F;
   int encoding_steps = 20;
-  // The conformers' encoder.
-  int schnet_width = 64;
-  int schnet_interactions = 3;
-  // Text and bio.
-  int text_buckets = 32768;
-  int text_longest = 2;
-  std::vector<std::string> targets;     ///< the vocabulary of bio's first part
-  std::vector<std::string> categories;  ///< and of its second
+  int encoding_width = 8;
+  std::string atoms = "ogb";  ///< or "one-hot", the package's features
+  // The conformers' encoder, a ComENet.
+  std::string geometry = "smooth";  ///< or "published": how prepare computed the edges' geometry
+  float cutoff = 8.0F;              ///< Å, of the radius graph
+  int conformer_width = 256;
+  int conformer_middle = 64;
+  int conformer_blocks = 4;
+  // Text vectors and bio features.
+  int text_width = 256;
+  std::string text_projection;  ///< checksum of what made the text vectors; empty if not ours
+  std::vector<BioVocabulary> bio;
   // Objectives.
   float temperature = 0.2F;
   float classifier_weight = 0.5F;
+  bool three_passes = false;  ///< encode the hub once per modality, as published
 
   bool operator==(Configuration const&) const = default;
 };
 
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Configuration, width, layers, heads, dropout, attention_dropout,
-                                   encoding_steps, schnet_width, schnet_interactions, text_buckets,
-                                   text_longest, targets, categories, temperature,
-                                   classifier_weight)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BioVocabulary, name, size, terms)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Configuration, form, width, layers, heads, dropout,
+                                   attention_dropout, encoding_steps, encoding_width, atoms,
+                                   geometry, cutoff, conformer_width, conformer_middle,
+                                   conformer_blocks, text_width, text_projection, bio, temperature,
+                                   classifier_weight, three_passes)
 
 }  // namespace m2umol

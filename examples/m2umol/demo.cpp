@@ -13,6 +13,7 @@
 #include "m2u/train/batch_source.hpp"
 
 #include "m2umol/program.hpp"
+#include "m2umol/recipe.hpp"
 #include "m2umol/run_report.hpp"
 
 namespace m2umol {
@@ -140,8 +141,9 @@ void write_report(fs::path const& path, m2u::Table const& table, PretrainOptions
   report.title = "m2umol demo";
   report.program_version = std::string(m2u::version) + " (" + git_revision() + ")";
   report.configuration = engine.configuration();
-  report.configuration["targets"] = engine.configuration().targets.size();
-  report.configuration["categories"] = engine.configuration().categories.size();
+  for (auto& vocabulary : report.configuration["bio"]) {
+    vocabulary.erase("terms");  // hundreds of them
+  }
   report.log = read_log(options.run / "log.jsonl");
   report.before = report_rows(result.before);
   report.after = report_rows(result.after);
@@ -174,6 +176,7 @@ void run_demo(DemoArguments arguments, Common const& common) {
   prepare.threads = common.threads;
   prepare.conformers.seed = static_cast<int>(common.seed % 2147483647U);
   prepare.min_count = 2;
+  prepare.holdout = arguments.holdout;
   prepare_data(records, rejects, prepare, out / "data", arguments.drugs);
 
   auto& options = arguments.options;
@@ -182,9 +185,15 @@ void run_demo(DemoArguments arguments, Common const& common) {
   options.threads = common.threads;
   fs::remove_all(options.run);  // the demo starts anew
   auto const table = m2u::open_shards(out / "data");
-  auto const result = run_pretraining(table, configuration_for(table, (out / "data").string()),
-                                      options, arguments.holdout, 0);
-  std::cout << '\n' << retrieval_table(result.before, result.after) << '\n';
+  auto configuration = configuration_for(table, (out / "data").string());
+  auto recipe = options;
+  apply_recipe(options.recipe, configuration, recipe);
+  recipe.epochs = options.epochs;
+  recipe.batch = options.batch;
+  auto const result = run_pretraining(table, configuration, recipe);
+  std::cout << '\n'
+            << retrieval_table(result.before, result.after)
+            << same_formula_line(result.same_formula) << '\n';
   double const seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_report(out / "report.html", table, options, result, seconds);

@@ -22,6 +22,10 @@ namespace fs = std::filesystem;
 m2u::PrepareOptions graph_only(Configuration const& configuration, int threads) {
   m2u::PrepareOptions options;
   options.features.encoding_steps = configuration.encoding_steps;
+  options.features.atoms =
+      configuration.atoms == "one-hot" ? m2u::AtomInputs::one_hot : m2u::AtomInputs::ogb;
+  options.holdout = 0.0;
+  options.text_width = 0;  // there is no text
   options.compute_conformers = false;
   options.threads = threads;
   return options;
@@ -49,10 +53,11 @@ struct EmbedArguments {
   std::string out;
   std::string rejects;
   bool generated = false;
+  bool fused = false;
   m2u::MoleculeReaderOptions columns;
 };
 
-/// One kind of vector: "2d" or a generated modality.
+/// One kind of vector: "2d", a generated modality or "fused".
 struct Part {
   std::string name;
   int width = 0;
@@ -162,6 +167,12 @@ struct Chunk {
   std::vector<bool> readable;
 };
 
+m2u::HostRows const& rows_of(m2u::Embeddings const& vectors, std::string const& part) {
+  return part == "2d"      ? vectors.hub
+         : part == "fused" ? vectors.fused
+                           : vectors.modality(part).generated;
+}
+
 /// Embeds a chunk and appends a row for each of its records.
 void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> const& parts,
                  int threads, m2u::Rejects& rejects, Output& output) {
@@ -199,9 +210,7 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
                     std::numeric_limits<float>::quiet_NaN());
         continue;
       }
-      auto const& values =
-          part.name == "2d" ? vectors.hub.values : vectors.modality(part.name).generated.values;
-      auto const begin = values.begin() + row * width;
+      auto const begin = rows_of(vectors, part.name).values.begin() + row * width;
       line.insert(line.end(), begin, begin + width);
     }
     row += used ? 1 : 0;
@@ -235,6 +244,11 @@ void run_embed(EmbedArguments const& arguments, Common const& common) {
     for (auto const* const name : {"3d", "text", "bio"}) {
       parts.push_back({name, engine.configuration().width});
     }
+  }
+  if (arguments.fused) {
+    m2u::expects(engine.configuration().form == "package", arguments.model,
+                 " has no fusion head: --fused takes a model in the form of the authors' package");
+    parts.push_back({"fused", engine.configuration().width});
   }
   int total = 0;
   {
@@ -309,6 +323,8 @@ void add_embed(CLI::App& program, Common& common, Body& body) {
   command->add_flag(
       "--generated", a.generated,
       "Also the generated 3D, text and bio vectors (in .npy and .csv as further columns)");
+  command->add_flag("--fused", a.fused,
+                    "Also the 2D vector fused with the generated ones, if the model has that head");
   command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")
       ->capture_default_str();
   command->add_option("--id", a.columns.id, "Name of the id column")->capture_default_str();

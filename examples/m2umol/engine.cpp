@@ -2,6 +2,7 @@
 #include "m2umol/engine.hpp"
 
 #include <algorithm>
+#include <functional>
 #include <span>
 #include <string>
 #include <utility>
@@ -16,31 +17,14 @@
 #include "m2u/train/progress.hpp"
 #include "m2u/train/trainer.hpp"
 
+#include "m2umol/held_out.hpp"
 #include "m2umol/model.hpp"
 
 namespace m2umol {
 
 namespace {
 
-constexpr int format_version = 1;
-
-/// The rows of `from` at the given places.
-m2u::HostRows select(m2u::HostRows const& from, std::vector<std::size_t> const& places) {
-  m2u::HostRows result{0, from.cols, {}};
-  auto const width = static_cast<std::ptrdiff_t>(from.cols);
-  for (auto const place : places) {
-    auto const begin = from.values.begin() + static_cast<std::ptrdiff_t>(place) * width;
-    result.values.insert(result.values.end(), begin, begin + width);
-    ++result.rows;
-  }
-  return result;
-}
-
-nlohmann::json to_json(m2u::RetrievalMetrics const& metrics) {
-  return {{"recall_at_1", metrics.recall_at_1},   {"recall_at_5", metrics.recall_at_5},
-          {"recall_at_10", metrics.recall_at_10}, {"mrr", metrics.mean_reciprocal_rank},
-          {"median_rank", metrics.median_rank},   {"pool", metrics.pool}};
-}
+constexpr int format_version = 2;
 
 /// Stands for the molecules that are trained on, in their order.
 std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows) {
@@ -67,33 +51,150 @@ struct Evaluation {
   }
 };
 
-}  // namespace
-
-nlohmann::json to_json(std::vector<HeldOut> const& rows) {
-  auto json = nlohmann::json::object();
-  for (auto const& row : rows) {
-    json[row.modality] = to_json(row.from_2d);
-    json[row.modality]["reverse"] = to_json(row.to_2d);
+m2u::TrainSchedule schedule_of(PretrainOptions const& options) {
+  if (options.schedule == "cosine") {
+    return m2u::CosineDecay{static_cast<double>(options.epochs),
+                            std::min(1.0, 0.1 * options.epochs), 0.02};
   }
-  return json;
+  if (options.schedule == "multistep") {
+    return m2u::MultiStep{{100, 200}, 0.8};
+  }
+  m2u::expects(options.schedule == "constant", "there is no schedule \"", options.schedule,
+               "\"; there are cosine, multistep and constant");
+  return m2u::Constant{};
 }
 
+/// @throws m2u::Error if one of `without` is no modality of the table.
+std::vector<std::string> modalities_in_use(m2u::Table const& table,
+                                           std::vector<std::string> const& without) {
+  std::vector<std::string> use;
+  for (auto const& spec : m2u::read_modalities(table.metadata())) {
+    if (std::find(without.begin(), without.end(), m2u::name_of(spec)) == without.end()) {
+      use.push_back(m2u::name_of(spec));
+    }
+  }
+  return use;
+}
+
+/// What must not change between a run and its resumption; the numbers of samples are checked
+/// besides.
+nlohmann::json must_agree(Configuration const& model, PretrainOptions const& options,
+                          std::string const& molecules) {
+  return {{"model", model},
+          {"batch", options.batch},
+          {"epochs", options.epochs},
+          {"learning_rate", options.learning_rate},
+          {"layer_learning_rate", options.layer_learning_rate},
+          {"conformer_learning_rate", options.conformer_learning_rate},
+          {"weight_decay", options.weight_decay},
+          {"clip_norm", options.clip_norm},
+          {"schedule", options.schedule},
+          {"shuffle", options.shuffle},
+          {"without", options.without},
+          {"order_seed", options.seed},
+          {"molecules (checksum)", molecules}};
+}
+
+}  // namespace
+
+/// A model and its numbers, whatever its type.
 struct Engine::State {
-  State(Configuration c, std::uint64_t seed)
-      : configuration(std::move(c)),
-        model(make_model(layout, configuration)),
-        theta(Space{}, layout, m2u::Seed{seed}) {}
+  explicit State(Configuration c) : configuration(std::move(c)) {}
+  State(State const&) = delete;
+  State& operator=(State const&) = delete;
+  virtual ~State() = default;
+
+  virtual m2u::Parameters<Space> const& theta() const = 0;
+  virtual m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
+                                m2u::EmbedOptions const& options, int threads) const = 0;
+  virtual m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
+                                  Evaluation const& evaluation, PretrainOptions const& options) = 0;
 
   Configuration configuration;
-  m2u::ParameterLayout layout;
-  decltype(make_model(std::declval<m2u::ParameterLayout&>(),
-                      std::declval<Configuration const&>())) model;
-  m2u::Parameters<Space> theta;
   nlohmann::json training = nlohmann::json::object();
 };
 
+template <class Model>
+struct Engine::StateOf final : Engine::State {
+  /// @param make (ParameterLayout&, Configuration const&) → the model
+  template <class Make>
+  StateOf(Configuration c, std::uint64_t seed, Make const& make)
+      : State(std::move(c)),
+        model(make(layout, configuration)),
+        values(Space{}, layout, m2u::Seed{seed}) {}
+
+  m2u::Parameters<Space> const& theta() const override { return values; }
+
+  m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
+                        m2u::EmbedOptions const& options, int threads) const override {
+    std::vector<std::string> const hub{std::string(Model::hub_modality())};
+    auto source =
+        m2u::batches<Space>(m2u::TableDataset(table, options.real ? std::vector<std::string>{} : hub),
+                            {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
+    return m2u::embed(Space{}, model, values, source, options);
+  }
+
+  m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
+                          Evaluation const& evaluation, PretrainOptions const& options) override {
+    if constexpr (Model::learns()) {
+      std::vector<m2u::ParameterGroup> groups{{"3d", options.conformer_learning_rate, {}}};
+      for (int layer = 0; layer < configuration.layers; ++layer) {
+        groups.push_back({"hub.layer" + std::to_string(layer), options.layer_learning_rate, {}});
+      }
+      m2u::Adam<Space> adam{values,
+                            {.learning_rate = options.learning_rate,
+                             .weight_decay = options.weight_decay,
+                             .groups = groups}};
+      auto source = m2u::batches<Space>(
+          m2u::TableDataset(table, modalities_in_use(table, options.without),
+                            {.hub_parts = configuration.three_passes
+                                             ? std::string(Model::hub_modality())
+                                             : std::string()}),
+          {.size = options.batch,
+           .seed = options.seed,
+           .shuffle = options.shuffle,
+           .threads = options.threads},
+          train);
+      m2u::Trainer trainer{model,
+                           values,
+                           adam,
+                           evaluation,
+                           m2u::ProgressBar{{.unit = "molecules"}},
+                           m2u::JsonLog{options.run / "log.jsonl"},
+                           m2u::Checkpoints{options.run}};
+      auto const fixed = must_agree(configuration, options, molecules_sum(table, train));
+      return trainer.fit(source, {.epochs = options.epochs,
+                                  .schedule = schedule_of(options),
+                                  .clip_norm = options.clip_norm,
+                                  .seed = m2u::Seed{options.seed},
+                                  .resume = options.resume,
+                                  .configuration = fixed.dump()});
+    } else {
+      m2u::fail("a model in the package's form has no encoders of its modalities: it can't be "
+                "pre-trained");
+    }
+  }
+
+  m2u::ParameterLayout layout;
+  Model model;
+  m2u::Parameters<Space> values;
+};
+
+std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration, std::uint64_t seed) {
+  auto const build = [&](auto const& make) -> std::unique_ptr<State> {
+    using Model = decltype(make(std::declval<m2u::ParameterLayout&>(), configuration));
+    return std::make_unique<StateOf<Model>>(std::move(configuration), seed, make);
+  };
+  if (configuration.form == "package") {
+    return build([](auto& layout, auto const& c) { return make_package_model(layout, c); });
+  }
+  m2u::expects(configuration.form == "pretraining", "there is no form of models \"",
+               configuration.form, "\"; there are pretraining and package");
+  return build([](auto& layout, auto const& c) { return make_model(layout, c); });
+}
+
 Engine::Engine(Configuration configuration, std::uint64_t seed)
-    : state_(std::make_unique<State>(std::move(configuration), seed)) {}
+    : state_(make_state(std::move(configuration), seed)) {}
 Engine::Engine(std::unique_ptr<State> state) : state_(std::move(state)) {}
 Engine::Engine(Engine&&) noexcept = default;
 Engine& Engine::operator=(Engine&&) noexcept = default;
@@ -104,14 +205,25 @@ nlohmann::json const& Engine::training() const { return state_->training; }
 
 std::size_t Engine::parameters() const {
   std::size_t sum = 0;
-  for (auto const& entry : state_->layout.parameters()) {
+  for (auto const& entry : state_->theta().layout().parameters()) {
     sum += entry.slice.size();
   }
   return sum;
 }
 
+std::vector<m2u::NamedTensor> Engine::tensors() const {
+  return m2u::parameter_tensors(state_->theta());
+}
+
+Engine Engine::from_tensors(Configuration configuration,
+                            std::vector<m2u::NamedTensor> const& tensors) {
+  Engine engine(std::move(configuration), 0);
+  m2u::assign_parameters(engine.state_->theta(), tensors, "the set of tensors");
+  return engine;
+}
+
 void Engine::save(std::filesystem::path const& path, nlohmann::json const& training) const {
-  m2u::save_parameters(path, state_->theta,
+  m2u::save_parameters(path, state_->theta(),
                        {{"format", "m2umol"},
                         {"format_version", std::to_string(format_version)},
                         {"m2u_version", m2u::version},
@@ -135,8 +247,7 @@ Engine Engine::load(std::filesystem::path const& path) {
                  " has the format version ", text("format_version"),
                  ", but this program reads version ", format_version);
     try {
-      state = std::make_unique<State>(
-          nlohmann::json::parse(text("configuration")).get<Configuration>(), 0);
+      state = make_state(nlohmann::json::parse(text("configuration")).get<Configuration>(), 0);
       state->training = nlohmann::json::parse(text("training"));
     } catch (nlohmann::json::exception const& error) {
       m2u::fail(path.string(), ": the model's configuration is damaged: ", error.what());
@@ -144,90 +255,24 @@ Engine Engine::load(std::filesystem::path const& path) {
       m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
     }
   }
-  m2u::load_parameters(path, state->theta);
+  m2u::load_parameters(path, state->theta());
   return Engine(std::move(state));
 }
 
 m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
                               m2u::EmbedOptions const& options, int threads) const {
-  auto source =
-      m2u::batches<Space>(m2u::TableDataset(table),
-                          {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
-  return m2u::embed(Space{}, state_->model, state_->theta, source, options);
-}
-
-std::vector<HeldOut> Engine::evaluate(m2u::Table const& table, std::vector<int> const& rows,
-                                      int threads) const {
-  std::vector<HeldOut> result;
-  if (rows.empty()) {
-    return result;
-  }
-  auto const vectors = embed(table, rows, {}, threads);
-  std::vector<std::size_t> place_of(static_cast<std::size_t>(table.size()), 0);
-  for (std::size_t i = 0; i < vectors.ids.size(); ++i) {
-    place_of[static_cast<std::size_t>(vectors.ids[i])] = i;
-  }
-  for (auto const& modality : vectors.modalities) {
-    if (modality.samples.size() < 2) {
-      continue;
-    }
-    std::vector<std::size_t> places;
-    for (int const sample : modality.samples) {
-      places.push_back(place_of[static_cast<std::size_t>(sample)]);
-    }
-    auto const generated = select(modality.generated, places).matrix();
-    auto const real = modality.real.matrix();
-    result.push_back({modality.name, m2u::retrieval_metrics(generated, real),
-                      m2u::retrieval_metrics(real, generated)});
-  }
-  return result;
+  return state_->embed(table, std::move(rows), options, threads);
 }
 
 m2u::FitResult Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,
                                 std::vector<int> const& held_out, PretrainOptions const& options) {
-  m2u::Adam<Space> adam{state_->theta,
-                        {.learning_rate = options.learning_rate,
-                         .weight_decay = options.weight_decay,
-                         .groups = {{"3d", options.conformer_learning_rate, {}},
-                                    {"text.embedding", options.text_table_learning_rate, {}}}}};
-  auto source = m2u::batches<Space>(
-      m2u::TableDataset(table),
-      {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
-  std::function<std::vector<HeldOut>()> measure;
+  Evaluation evaluation{{}, options.evaluate_every};
   if (held_out.size() >= 2) {
-    measure = [&] { return evaluate(table, held_out, options.threads); };
+    evaluation.measure = [&] {
+      return evaluate(*this, table, held_out, options.threads, options.without);
+    };
   }
-  m2u::Trainer trainer{state_->model,
-                       state_->theta,
-                       adam,
-                       Evaluation{measure, options.evaluate_every},
-                       m2u::ProgressBar{{.unit = "molecules"}},
-                       m2u::JsonLog{options.run / "log.jsonl"},
-                       m2u::Checkpoints{options.run}};
-  m2u::TrainSchedule schedule = m2u::MultiStep{{100, 200}, 0.8};
-  if (options.cosine) {
-    schedule = m2u::CosineDecay{static_cast<double>(options.epochs),
-                                std::min(1.0, 0.1 * options.epochs), 0.02};
-  }
-  // What must not change between a run and its resumption; the numbers of samples are checked
-  // besides.
-  nlohmann::json const fixed{{"model", state_->configuration},
-                             {"batch", options.batch},
-                             {"epochs", options.epochs},
-                             {"learning_rate", options.learning_rate},
-                             {"conformer_learning_rate", options.conformer_learning_rate},
-                             {"text_table_learning_rate", options.text_table_learning_rate},
-                             {"weight_decay", options.weight_decay},
-                             {"clip_norm", options.clip_norm},
-                             {"cosine", options.cosine},
-                             {"order_seed", options.seed},
-                             {"molecules (checksum)", molecules_sum(table, train)}};
-  return trainer.fit(source, {.epochs = options.epochs,
-                              .schedule = schedule,
-                              .clip_norm = options.clip_norm,
-                              .seed = m2u::Seed{options.seed},
-                              .resume = options.resume,
-                              .configuration = fixed.dump()});
+  return state_->pretrain(table, train, evaluation, options);
 }
 
 }  // namespace m2umol

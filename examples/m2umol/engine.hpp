@@ -11,7 +11,7 @@
 #include <nlohmann/json.hpp>
 
 #include "m2u/data/table.hpp"
-#include "m2u/retrieve/metrics.hpp"
+#include "m2u/parameters/safetensors.hpp"
 #include "m2u/train/info.hpp"
 #include "m2u/transfer/embed.hpp"
 
@@ -21,26 +21,19 @@ namespace m2umol {
 
 using Space = Kokkos::DefaultExecutionSpace;
 
-/// How well generated vectors of held-out molecules find the real ones, and the other way round.
-struct HeldOut {
-  std::string modality;
-  m2u::RetrievalMetrics from_2d;  ///< generated → real
-  m2u::RetrievalMetrics to_2d;    ///< real → generated
-};
-
-/// As the log keeps it: one object per modality.
-nlohmann::json to_json(std::vector<HeldOut> const& rows);
-
 struct PretrainOptions {
   std::filesystem::path run;  ///< folder of the checkpoint and the log
+  std::string recipe = "m2u";
   int epochs = 50;
-  int batch = 256;
-  double learning_rate = 1e-3;  ///< of everything but the conformers' encoder
-  double conformer_learning_rate = 5e-4;
-  double text_table_learning_rate = 1e-3;  ///< of the n-grams' embeddings
+  int batch = 128;
+  double learning_rate = 1e-3;  ///< of everything that has no rate of its own below
+  double layer_learning_rate = 1e-3;      ///< of the hub's layers
+  double conformer_learning_rate = 5e-4;  ///< of the conformers' encoder
   double weight_decay = 1e-9;
   double clip_norm = 0.0;
-  bool cosine = true;  ///< else the rates times 0.8 at epochs 100 and 200
+  std::string schedule = "cosine";  ///< or "multistep": times 0.8 at epochs 100 and 200; "constant"
+  bool shuffle = true;              ///< else the same batches in each epoch, as published
+  std::vector<std::string> without;  ///< modalities that are not used, for comparisons
   std::uint64_t seed = 1;
   int threads = 2;  ///< of the loader
   bool resume = false;
@@ -61,6 +54,13 @@ class Engine {
   /// run.
   void save(std::filesystem::path const& path, nlohmann::json const& training) const;
 
+  /// A model of given values: every parameter and state entry under our name.
+  /// @throws m2u::Error listing what is missing, unexpected or misshapen.
+  static Engine from_tensors(Configuration configuration,
+                             std::vector<m2u::NamedTensor> const& tensors);
+  /// Every parameter and state entry.
+  std::vector<m2u::NamedTensor> tensors() const;
+
   Configuration const& configuration() const;
   nlohmann::json const& training() const;  ///< as saved with the model, else an empty object
   std::size_t parameters() const;
@@ -69,11 +69,6 @@ class Engine {
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
                         m2u::EmbedOptions const& options, int threads) const;
 
-  /// Held-out retrieval on some rows of a prepared table. Modalities with fewer than two are left
-  /// out.
-  std::vector<HeldOut> evaluate(m2u::Table const& table, std::vector<int> const& rows,
-                                int threads) const;
-
   /// Trains on the rows `train`; each epoch is evaluated on `held_out` and logged to run/log.jsonl.
   /// @throws m2u::Error if the table does not fit the configuration or training diverges.
   m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
@@ -81,6 +76,9 @@ class Engine {
 
  private:
   struct State;
+  template <class Model>
+  struct StateOf;
+  static std::unique_ptr<State> make_state(Configuration configuration, std::uint64_t seed);
   explicit Engine(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -3,58 +3,92 @@
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
 #include "m2u/adapters/linear_adapter.hpp"
+#include "m2u/encoders/comenet.hpp"
 #include "m2u/encoders/gps.hpp"
-#include "m2u/encoders/hashed_text.hpp"
 #include "m2u/encoders/multi_hot.hpp"
-#include "m2u/encoders/schnet.hpp"
+#include "m2u/encoders/precomputed.hpp"
 #include "m2u/nn/norms.hpp"
 #include "m2u/objectives/modality_classifier.hpp"
 #include "m2u/objectives/nt_xent.hpp"
+#include "m2u/transfer/fusion.hpp"
 #include "m2u/transfer/multi_to_uni.hpp"
 
 #include "m2umol/configuration.hpp"
 
 namespace m2umol {
 
+// The package's features: 103 values per atom, 6 per bond.
+inline constexpr int one_hot_atom_values = 103;
+inline constexpr int one_hot_bond_values = 6;
+
+inline m2u::GpsOptions hub_options(Configuration const& options) {
+  m2u::GpsOptions result{.width = options.width,
+                         .layers = options.layers,
+                         .heads = options.heads,
+                         .dropout = options.dropout,
+                         .attention_dropout = options.attention_dropout,
+                         .encoding_steps = options.encoding_steps,
+                         .encoding_width = options.encoding_width};
+  if (options.atoms == "one-hot") {
+    result.node_vocabularies.clear();
+    result.edge_vocabularies.clear();
+    result.node_values = one_hot_atom_values;
+    result.edge_values = one_hot_bond_values;
+  } else {
+    m2u::expects(options.atoms == "ogb", "there is no kind of atom features \"", options.atoms,
+                 "\"; there are ogb and one-hot");
+  }
+  return result;
+}
+
 /// The 2D graph as hub; conformers, text and bio features teach it.
 inline auto make_model(m2u::ParameterLayout& layout, Configuration const& options) {
   int const width = options.width;
-  auto const size = [](std::vector<std::string> const& terms) {
-    return std::max(1, static_cast<int>(terms.size()));
-  };
+  std::vector<int> vocabularies;
+  for (auto const& vocabulary : options.bio) {
+    vocabularies.push_back(std::max(1, vocabulary.size));
+  }
   m2u::NtXent const objective{.temperature = options.temperature};
   auto const adapter = [&](char const* name) {
     return m2u::LinearAdapter{layout.scope(name), width, width};
   };
   return m2u::MultiToUni{
-      m2u::hub(m2u::Gps{layout.scope("hub"),
-                        {.width = width,
-                         .layers = options.layers,
-                         .heads = options.heads,
-                         .dropout = options.dropout,
-                         .attention_dropout = options.attention_dropout,
-                         .encoding_steps = options.encoding_steps}}),
-      m2u::match<"3d">(m2u::SchNet{layout.scope("3d"),
-                                   {.width = options.schnet_width,
-                                    .filters = options.schnet_width,
-                                    .interactions = options.schnet_interactions,
-                                    .out = width}},
+      m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}),
+      m2u::match<"3d">(m2u::ComENet{layout.scope("3d"),
+                                    {.width = options.conformer_width,
+                                     .middle = options.conformer_middle,
+                                     .blocks = options.conformer_blocks,
+                                     .cutoff = options.cutoff,
+                                     .out = width}},
                        adapter("to_3d"), objective),
-      m2u::match<"text">(
-          m2u::HashedText{layout.scope("text"),
-                          {.buckets = options.text_buckets, .width = width, .out = width}},
-          adapter("to_text"), objective),
+      m2u::match<"text">(m2u::Precomputed{layout.scope("text"), options.text_width, width},
+                         adapter("to_text"), objective),
       m2u::match<"bio">(
-          m2u::MultiHot{
-              layout.scope("bio"),
-              {.vocabularies = {size(options.targets), size(options.categories)}, .out = width}},
+          m2u::MultiHot{layout.scope("bio"), {.vocabularies = vocabularies, .out = width}},
           adapter("to_bio"), objective),
       m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), width}),
       m2u::joint(m2u::ModalityClassifier{
           layout.scope("modality"),
-          {.width = width, .modalities = 3, .weight = options.classifier_weight}})};
+          {.width = width, .modalities = 3, .weight = options.classifier_weight}}),
+      m2u::passes(options.three_passes ? m2u::HubPasses::each : m2u::HubPasses::once)};
+}
+
+/// The authors' package: the hub and the adapters, and the fusion of what they generate.
+inline auto make_package_model(m2u::ParameterLayout& layout, Configuration const& options) {
+  int const width = options.width;
+  auto const adapter = [&](char const* name) {
+    return m2u::LinearAdapter{layout.scope(name), width, width};
+  };
+  return m2u::MultiToUni{
+      m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}),
+      m2u::generator<"3d">(adapter("to_3d")), m2u::generator<"text">(adapter("to_text")),
+      m2u::generator<"bio">(adapter("to_bio")),
+      m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), width}),
+      m2u::fused(m2u::Fusion{layout.scope("fusion"),
+                             {.width = width, .heads = options.heads, .dropout = options.dropout}})};
 }
 
 }  // namespace m2umol

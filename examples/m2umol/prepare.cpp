@@ -62,7 +62,7 @@ void prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects 
                                         : "; the first, at line " +
                                               std::to_string(prepared.rejects.list().front().line) +
                                               ": " + prepared.rejects.list().front().reason);
-  m2u::write_shards(out, prepared.table);
+  m2u::write_prepared(out, prepared);
   prepared.rejects.write(out / "rejects.tsv");
   prepared.no_conformers.write(out / "no_conformers.tsv");
   auto const metadata = nlohmann::json::parse(prepared.table.metadata());
@@ -70,7 +70,8 @@ void prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects 
   std::ostringstream line;
   line << "prepared " << prepared.table.size() << " molecules: " << counts.at("3d")
        << " with conformers, " << counts.at("text") << " with text, " << counts.at("bio")
-       << " with targets or categories; " << prepared.rejects.size() << " rejected";
+       << " with targets or categories, " << counts.at("held_out") << " held out; "
+       << prepared.rejects.size() << " rejected";
   if (!prepared.rejects.empty()) {
     line << " (see " << (out / "rejects.tsv").string() << ")";
   }
@@ -85,6 +86,9 @@ struct PrepareArguments {
   std::string out;
   bool no_conformers = false;
   bool force = false;
+  std::string like;
+  std::string geometry{m2u::to_string(m2u::PrepareOptions{}.conformers.radius_graph.geometry)};
+  std::string atoms{m2u::to_string(m2u::PrepareOptions{}.features.atoms)};
   m2u::MoleculeReaderOptions columns;
   m2u::PrepareOptions options;
 };
@@ -123,6 +127,11 @@ void run_prepare(PrepareArguments arguments, Common const& common) {
   fs::path const out = arguments.out;
   m2u::expects(arguments.force || !fs::exists(out / "dataset.json"), out.string(),
                " already holds a data set; choose another folder, or --force to replace it");
+  auto& options = arguments.options;
+  if (!arguments.like.empty()) {
+    options.like =
+        std::make_shared<m2u::PreparationFit const>(m2u::read_preparation_fit(arguments.like));
+  }
   expect_writable_folder(out);
   m2u::Rejects rejects;
   auto const records = m2u::read_molecules(arguments.table, rejects, arguments.columns);
@@ -130,7 +139,6 @@ void run_prepare(PrepareArguments arguments, Common const& common) {
                rejects.empty() ? std::string()
                                : "; line " + std::to_string(rejects.list().front().line) + ": " +
                                      rejects.list().front().reason);
-  auto& options = arguments.options;
   if (!arguments.conformers.empty()) {
     m2u::Rejects damaged;
     options.mol_blocks = read_mol_blocks(arguments.conformers, damaged);
@@ -142,10 +150,55 @@ void run_prepare(PrepareArguments arguments, Common const& common) {
     check_titles(arguments, records);
   }
   options.compute_conformers = !arguments.no_conformers;
+  options.features.atoms = m2u::atom_inputs_from_string(arguments.atoms, "--atoms");
+  options.conformers.radius_graph.geometry =
+      m2u::edge_geometry_from_string(arguments.geometry, "--geometry");
   options.conformers.seed = static_cast<int>(common.seed % 2147483647U);
   options.threads = common.threads;
   prepare_data(records, rejects, options, out, arguments.table);
   std::cout << "data set: " << out.string() << '\n';
+}
+
+/// Options of what another prepared folder may stand in for, and that folder.
+void add_fitting_options(CLI::App& command, PrepareArguments& a) {
+  auto* const like = command.add_option(
+      "--like", a.like,
+      "Folder that prepare wrote: take features, vocabularies and the texts' projection from it, "
+      "for the models that were trained on it");
+  like->check(not_empty());
+  std::vector<CLI::Option*> const fitted{
+      command
+          .add_option("--min-count", a.options.min_count,
+                      "Leave out targets and categories of fewer training molecules")
+          ->check(at_least_one()),
+      command.add_option("--drop-category", a.options.drop_categories,
+                         "Leave out categories with this prefix, for example role: (repeatable)"),
+      command
+          .add_option("--text-width", a.options.text_width,
+                      "Columns of the text vectors (TF-IDF, then singular vectors)")
+          ->check(CLI::Range(1, 1 << 16)),
+      command
+          .add_option("--text-min-count", a.options.text_min_count,
+                      "Leave out words and pairs of words of fewer training descriptions")
+          ->check(at_least_one()),
+      command
+          .add_option("--text-buckets", a.options.text.buckets,
+                      "Buckets of the hashed words and pairs of words (power of two)")
+          ->check(CLI::Range(1, 1 << 24)),
+      command
+          .add_option("--atoms", a.atoms,
+                      "Features of atoms: ogb, or one-hot as in M2UMol's package")
+          ->check(CLI::IsMember({"ogb", "one-hot"})),
+      command
+          .add_option("--geometry", a.geometry,
+                      "Directions in conformers: smooth, or published with its jumps")
+          ->check(CLI::IsMember({"smooth", "published"}))};
+  for (auto* const option : fitted) {
+    option->excludes(like);
+    if (option->get_items_expected_max() == 1) {  // not of lists
+      option->capture_default_str();
+    }
+  }
 }
 
 }  // namespace
@@ -170,13 +223,6 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
   command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")
       ->capture_default_str();
   command->add_option("--id", a.columns.id, "Name of the id column")->capture_default_str();
-  command
-      ->add_option("--min-count", a.options.min_count,
-                   "Leave out targets and categories of fewer molecules")
-      ->check(at_least_one())
-      ->capture_default_str();
-  command->add_option("--drop-category", a.options.drop_categories,
-                      "Leave out categories with this prefix, for example role: (repeatable)");
   command->add_option("--max-atoms", a.options.max_atoms, "Reject molecules with more heavy atoms")
       ->check(at_least_one())
       ->capture_default_str();
@@ -186,15 +232,13 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
       ->check(above_zero())
       ->capture_default_str();
   command
-      ->add_option("--text-min-count", a.options.text_min_count,
-                   "Leave out n-grams of fewer descriptions")
-      ->check(at_least_one())
+      ->add_option("--holdout", a.options.holdout,
+                   "Share of the molecules kept out of training: nothing is fitted on them")
+      ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
-  command
-      ->add_option("--text-buckets", a.options.text.buckets,
-                   "Buckets of the hashed n-grams (power of two)")
-      ->check(CLI::Range(1, 1 << 24))
+  command->add_option("--holdout-seed", a.options.holdout_seed, "Seed of that choice")
       ->capture_default_str();
+  add_fitting_options(*command, a);
   add_common(*command, common);
   command->callback([arguments, &common, &body] {
     body = [arguments, &common] { run_prepare(*arguments, common); };

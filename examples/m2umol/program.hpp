@@ -14,6 +14,7 @@
 #include "m2u/data/table.hpp"
 
 #include "m2umol/engine.hpp"
+#include "m2umol/held_out.hpp"
 
 namespace m2u {
 // Of m2u/chem: only the commands that work with molecules include RDKit.
@@ -55,6 +56,9 @@ void add_prepare(CLI::App& program, Common& common, Body& body);
 void add_pretrain(CLI::App& program, Common& common, Body& body);
 void add_embed(CLI::App& program, Common& common, Body& body);
 void add_retrieve(CLI::App& program, Common& common, Body& body);
+void add_probe(CLI::App& program, Common& common, Body& body);
+void add_import(CLI::App& program, Common& common, Body& body);
+void add_export(CLI::App& program, Common& common, Body& body);
 void add_demo(CLI::App& program, Common& common, Body& body);
 
 /// The revision that this program was built from.
@@ -78,23 +82,22 @@ void prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects 
                   m2u::PrepareOptions const& options, std::filesystem::path const& out,
                   std::string const& source);
 
-/// The rows of a table in a training and a held-out part, by seed.
+/// The rows of a table in a training and a held-out part, as prepare decided.
 struct Split {
   std::vector<int> train;
   std::vector<int> held_out;
 };
-/// @throws m2u::Error unless 0 ≤ share < 1 and both parts have rows where share > 0.
-Split split_rows(int rows, double share, std::uint64_t seed);
+Split split_rows(m2u::Table const& table);
 
 /// Pre-trains, prints the table and writes the model: `pretrain` and the demo.
 struct PretrainResult {
   std::vector<HeldOut> before;
   std::vector<HeldOut> after;
+  SameFormula same_formula;
   m2u::FitResult fit;
 };
 PretrainResult run_pretraining(m2u::Table const& table, Configuration configuration,
-                               PretrainOptions const& options, double holdout,
-                               std::uint64_t holdout_seed);
+                               PretrainOptions const& options);
 
 /// Sizes and vocabularies that a prepared table asks for. @throws m2u::Error naming the folder if
 /// it is not one of molecules.
@@ -102,6 +105,8 @@ Configuration configuration_for(m2u::Table const& table, std::string const& fold
 
 /// A text table of held-out retrieval before and after.
 std::string retrieval_table(std::vector<HeldOut> const& before, std::vector<HeldOut> const& after);
+/// The same among molecules of one formula, in a line; empty if there were none.
+std::string same_formula_line(SameFormula const& result);
 
 /// Nearest library molecules of one molecule.
 struct Hit {

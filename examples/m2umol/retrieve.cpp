@@ -53,13 +53,16 @@ void expect_fitting(m2u::Table const& table, Configuration const& model,
         arguments.model, " was trained on",
         arguments.by == "text" || arguments.by == "bio" ? "; --by 2d does not depend on them" : "");
   };
+  m2u::expects(arguments.by == "2d" || model.form == "pretraining", arguments.model,
+               " has the form of the authors' package, without encoders of real ", arguments.by,
+               " vectors; --by 2d works");
   check(library.encoding_steps == model.encoding_steps, "other positional encodings");
-  check(arguments.by != "text" || (library.text_buckets == model.text_buckets &&
-                                   library.text_longest == model.text_longest),
-        "other hashed n-grams");
-  check(arguments.by != "bio" ||
-            (library.targets == model.targets && library.categories == model.categories),
-        "other targets or categories");
+  check(library.atoms == model.atoms, "other atom features");
+  check(arguments.by != "3d" || library.geometry == model.geometry, "another geometry");
+  check(arguments.by != "text" || library.text_projection == model.text_projection,
+        "another projection of texts (prepare it with --like)");
+  check(arguments.by != "bio" || library.bio == model.bio,
+        "other targets or categories (prepare it with --like)");
 }
 
 void run_retrieve(RetrieveArguments const& arguments, Common const& common) {

@@ -30,19 +30,23 @@
 
 #include "m2u/ops/activation.hpp"
 #include "m2u/ops/add.hpp"
+#include "m2u/ops/basis_aggregate.hpp"
 #include "m2u/ops/batch_norm.hpp"
 #include "m2u/ops/concat_columns.hpp"
 #include "m2u/ops/concat_rows.hpp"
 #include "m2u/ops/cosine_loss.hpp"
+#include "m2u/ops/cross_attention.hpp"
 #include "m2u/ops/cross_entropy.hpp"
 #include "m2u/ops/dropout.hpp"
 #include "m2u/ops/embedding_sum.hpp"
 #include "m2u/ops/filter_aggregate.hpp"
 #include "m2u/ops/gather_rows.hpp"
 #include "m2u/ops/gine_aggregate.hpp"
+#include "m2u/ops/graph_norm.hpp"
 #include "m2u/ops/info_nce.hpp"
 #include "m2u/ops/layer_norm.hpp"
 #include "m2u/ops/linear.hpp"
+#include "m2u/ops/matmul.hpp"
 #include "m2u/ops/multiply.hpp"
 #include "m2u/ops/normalise_rows.hpp"
 #include "m2u/ops/nt_xent.hpp"
@@ -51,6 +55,7 @@
 #include "m2u/ops/scale.hpp"
 #include "m2u/ops/segment.hpp"
 #include "m2u/ops/sparse_linear.hpp"
+#include "m2u/ops/spherical_basis.hpp"
 
 #include "m2u/nn/embedding_sum.hpp"
 #include "m2u/nn/linear.hpp"
@@ -59,10 +64,12 @@
 #include "m2u/nn/norms.hpp"
 
 #include "m2u/graph/conformer_batch.hpp"
+#include "m2u/graph/edge_geometry.hpp"
 #include "m2u/graph/graph_batch.hpp"
 #include "m2u/graph/graph_record.hpp"
 #include "m2u/graph/random_walk.hpp"
 
+#include "m2u/encoders/comenet.hpp"
 #include "m2u/encoders/gin.hpp"
 #include "m2u/encoders/gps.hpp"
 #include "m2u/encoders/hashed_text.hpp"
@@ -80,6 +87,8 @@
 #include "m2u/objectives/symmetric_info_nce.hpp"
 
 #include "m2u/transfer/embed.hpp"
+#include "m2u/transfer/fusion.hpp"
+#include "m2u/transfer/hub_passes.hpp"
 #include "m2u/transfer/losses.hpp"
 #include "m2u/transfer/multi_batch.hpp"
 #include "m2u/transfer/multi_to_uni.hpp"
@@ -100,6 +109,7 @@
 #include "m2u/train/trainer.hpp"
 
 #include "m2u/data/modalities.hpp"
+#include "m2u/data/modality_columns.hpp"
 #include "m2u/data/modality_rows.hpp"
 #include "m2u/data/npy.hpp"
 #include "m2u/data/shard.hpp"
@@ -108,6 +118,8 @@
 #include "m2u/data/table_dataset.hpp"
 
 #include "m2u/text/hashed_ngrams.hpp"
+#include "m2u/text/latent_text.hpp"
+#include "m2u/text/sparse_svd.hpp"
 #include "m2u/text/tf_idf.hpp"
 
 #include "m2u/retrieve/metrics.hpp"

@@ -129,7 +129,7 @@ TEST_CASE("the core reaches no package but Kokkos, Eigen and nlohmann-json", "[s
     for (auto const& included : by_path[path].includes) {
       INFO("includes " << included);
       CHECK_FALSE(std::regex_search(included, foreign));
-      CHECK((included.rfind("<Eigen/", 0) != 0 || path == "m2u/linalg/backend/eigen.hpp"));
+      CHECK((included.rfind("<Eigen/", 0) != 0 || path.starts_with("m2u/linalg/backend/eigen")));
       if (included.rfind("\"m2u/", 0) == 0) {
         todo.push_back(included.substr(1, included.size() - 2));
       }

@@ -5,10 +5,16 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "m2u/chem/read.hpp"
+
+#include "data/temporary_folder.hpp"
 
 namespace {
 
@@ -42,7 +48,39 @@ m2u::PrepareOptions small() {
   m2u::PrepareOptions options;
   options.max_atoms = 10;
   options.text_min_count = 1;  // the sample has few descriptions
+  options.text_width = 4;
+  options.holdout = 0.0;
   return options;
+}
+
+/// Alcohols with a target and words of their own each.
+std::vector<m2u::MoleculeRecord> alcohols(std::size_t count) {
+  std::vector<m2u::MoleculeRecord> records;
+  for (std::size_t i = 0; i < count; ++i) {
+    auto const n = std::to_string(i);
+    records.push_back(record(i + 2, "m" + n, std::string(i % 7 + 1, 'C') + 'O',
+                             "An alcohol, the one number" + n + ", odd" + std::to_string(i % 2),
+                             "T" + n, "C" + std::to_string(i % 3)));
+  }
+  return records;
+}
+
+std::vector<int> held_out(m2u::Table const& table) {
+  std::vector<int> rows;
+  auto const flags = table.column<char>("held_out");
+  for (int row = 0; row < table.size(); ++row) {
+    REQUIRE(flags[row].size() == 1);
+    REQUIRE((flags[row][0] == 0 || flags[row][0] == 1));
+    if (flags[row][0] == 1) {
+      rows.push_back(row);
+    }
+  }
+  return rows;
+}
+
+std::vector<float> text_vector(m2u::Table const& table, int row) {
+  auto const values = table.column<float>("text.values")[row];
+  return {values.begin(), values.end()};
 }
 
 bool same(m2u::Table const& a, m2u::Table const& b) {
@@ -71,6 +109,8 @@ TEST_CASE("prepare_molecules makes a table with the modalities that there are", 
   REQUIRE(table.size() == 4);
   CHECK(table.text("id", 0) == "a");
   CHECK(table.text("smiles", 0) == "CCO");
+  CHECK(table.text("formula", 0) == "C2H6O");
+  CHECK(table.text("formula", 2) == "ClNa");
   CHECK(table.text("description", 0) == "An alcohol.");
   CHECK(table.column<int>("line")[2][0] == 6);
   auto const present = [&](char const* modality, int row) {
@@ -94,6 +134,122 @@ TEST_CASE("prepare_molecules makes a table with the modalities that there are", 
   CHECK(json["vocabularies"]["targets"].size() == 2);
   CHECK(json["counts"]["rejects"] == 4);
   CHECK(json["counts"]["3d"] == 3);
+  CHECK(json["text"]["projection"] == prepared.fit.latent_text->checksum());
+  CHECK(json["text"]["texts"] == 2);
+  CHECK_FALSE(json["text"].contains("texts_with"));
+  CHECK(text_vector(table, 0) == (*prepared.fit.latent_text)("An alcohol."));
+  CHECK(json["options"]["geometry"] == "smooth");
+  CHECK(json["options"]["atoms"] == "ogb");
+  CHECK(table.column<float>("3d.geometry")[0].size() ==
+        5 * table.column<int>("3d.source")[0].size());
+}
+
+TEST_CASE("prepare_molecules holds molecules out and fits on the others", "[chem]") {
+  auto const records = alcohols(40);
+  auto options = small();
+  options.holdout = 0.25;
+  options.text_width = 64;
+  options.compute_conformers = false;
+  auto const prepared = m2u::prepare_molecules(records, options);
+  auto const& table = prepared.table;
+  auto const out = held_out(table);
+  REQUIRE(out.size() == 10);
+  REQUIRE(prepared.targets.size() == 30);
+  CHECK(prepared.fit.latent_text->texts() == 30);
+  CHECK(prepared.fit.latent_text->rank() == 30);
+  for (int row = 0; row < table.size(); ++row) {
+    bool const is_out = std::find(out.begin(), out.end(), row) != out.end();
+    auto const target = std::vector{std::string(table.text("targets", row))};
+    CHECK(prepared.targets.numbers(target).empty() == is_out);
+    // Its own number is a word that no other text has.
+    CHECK((*prepared.fit.latent_text)("number" + std::to_string(row)).empty() == is_out);
+    CHECK(table.column<char>("text.present")[row][0] == 1);  // they share other words
+  }
+  auto const json = m2u::parse_json(table.metadata(), "metadata");
+  CHECK(json["counts"]["held_out"] == 10);
+  CHECK(json["options"]["holdout"] == 0.25);
+  CHECK(held_out(m2u::prepare_molecules(records, options).table) == out);
+  options.holdout_seed = 1;
+  auto const others = held_out(m2u::prepare_molecules(records, options).table);
+  CHECK(others.size() == 10);
+  CHECK(others != out);
+  options.holdout = 0.0;
+  CHECK(held_out(m2u::prepare_molecules(records, options).table).empty());
+  for (double const share : {-0.1, 1.0, std::nan("")}) {
+    options.holdout = share;
+    CHECK_THROWS_WITH(m2u::prepare_molecules(records, options),
+                      ContainsSubstring("held-out share"));
+  }
+  options.holdout = 0.99;
+  CHECK_THROWS_WITH(m2u::prepare_molecules(records, options), ContainsSubstring("none to fit on"));
+}
+
+TEST_CASE("a table is prepared like another, from memory or its folder", "[chem]") {
+  auto options = small();
+  options.holdout = 0.2;
+  options.features = {.encoding_steps = 7, .atoms = m2u::AtomInputs::one_hot};
+  options.conformers.radius_graph = {5.5F, 6, m2u::EdgeGeometry::published};
+  options.text = {.buckets = 512, .longest = 1};
+  for (int const width : {8, 0}) {
+    options.text_width = width;
+    auto const first = m2u::prepare_molecules(alcohols(20), options);
+    m2u::test::TemporaryFolder const folder;
+    folder.write("text.safetensors", "of an older data set");
+    m2u::write_prepared(folder.path(), first);
+    CHECK(std::filesystem::exists(folder / "text.safetensors") == (width > 0));
+    m2u::PrepareOptions other;
+    other.like =
+        std::make_shared<m2u::PreparationFit const>(m2u::read_preparation_fit(folder.path()));
+    auto const records = sample();
+    auto const second = m2u::prepare_molecules(records, other);
+    other.like = std::make_shared<m2u::PreparationFit const>(first.fit);
+    CHECK(same(m2u::prepare_molecules(records, other).table, second.table));
+    CHECK(second.targets.terms() == first.targets.terms());
+    CHECK(second.categories.terms() == first.categories.terms());
+    CHECK(m2u::read_modalities(second.table.metadata()) ==
+          m2u::read_modalities(first.table.metadata()));
+    auto json = m2u::parse_json(second.table.metadata(), "metadata");
+    CHECK(json["options"]["cutoff"] == 5.5);
+    CHECK(json["options"]["neighbours"] == 6);
+    CHECK(json["options"]["geometry"] == "published");
+    CHECK(json["options"]["atoms"] == "one-hot");
+    CHECK(json["options"]["text_min_count"] == 1);
+    CHECK(json["text"] == m2u::parse_json(first.table.metadata(), "metadata")["text"]);
+    if (width > 0) {
+      CHECK(text_vector(second.table, 0) == (*first.fit.latent_text)("An alcohol."));
+    } else {
+      auto const expected =
+          first.fit.text_weights.weigh(m2u::hashed_ngrams("An alcohol.", options.text));
+      auto const found = second.table.column<int>("text.0.columns")[0];
+      CHECK(std::vector<int>(found.begin(), found.end()) == expected.columns);
+    }
+  }
+}
+
+TEST_CASE("read_preparation_fit refuses other data sets", "[chem]") {
+  auto const prepared = m2u::prepare_molecules(alcohols(12), small());
+  m2u::test::TemporaryFolder const folder;
+  auto const refused = [&](auto const& change, std::string const& says) {
+    auto altered = prepared;
+    auto json = m2u::parse_json(prepared.table.metadata(), "metadata");
+    change(json);
+    altered.table = prepared.table.with_metadata(json.dump());
+    m2u::write_prepared(folder.path(), altered);
+    INFO(says);
+    CHECK_THROWS_WITH(m2u::read_preparation_fit(folder.path()), ContainsSubstring(says));
+    CHECK_THROWS_WITH(m2u::read_preparation_fit(folder.path()),
+                      ContainsSubstring(folder.path().string()));
+  };
+  using Json = nlohmann::json;
+  refused([](Json& json) { json.erase("options"); }, "lacks the field \"options\"");
+  refused([](Json& json) { json["options"].erase("geometry"); }, "\"geometry\"");
+  refused([](Json& json) { json["options"]["geometry"] = "rough"; }, "\"rough\"");
+  refused([](Json& json) { json["options"]["atoms"] = "few"; }, "\"few\"");
+  refused([](Json& json) { json["options"]["cutoff"] = -1; }, "\"cutoff\"");
+  refused([](Json& json) { json["options"]["text_width"] = -1; }, "\"text_width\"");
+  refused([](Json& json) { json["options"]["text_width"] = 0; }, "\"texts_with\"");
+  refused([](Json& json) { json["vocabularies"]["targets"][0] = 1; }, "is not a string");
+  refused([](Json& json) { json["text"]["projection"] = "1"; }, "exchanged");
 }
 
 TEST_CASE("prepare_molecules lists what it leaves out, and why", "[chem]") {
@@ -179,6 +335,7 @@ TEST_CASE("prepare_molecules uses given conformers if they fit", "[chem]") {
                                            record(4, "c", "CO"), record(5, "d", "CO")};
   m2u::PrepareOptions options;
   options.compute_conformers = false;
+  options.holdout = 0.0;
   options.mol_blocks = {{"a", block('O')}, {"b", block('N')}, {"c", "nonsense"}};
   auto const prepared = m2u::prepare_molecules(records, options);
   REQUIRE(prepared.table.size() == 4);

@@ -174,6 +174,13 @@ TEST_CASE("m2umol prepare refuses wrong conformers, folders and options") {
   bench.refused(with(usual, "--out", ""), {"--out", "empty"});
   for (auto const& [option, value] :
        std::vector<std::pair<std::string, std::string>>{{"--text-buckets", "-8"},
+                                                        {"--text-width", "0"},
+                                                        {"--text-width", "wide"},
+                                                        {"--holdout", "1"},
+                                                        {"--holdout", "-0.1"},
+                                                        {"--holdout-seed", "x"},
+                                                        {"--geometry", "none"},
+                                                        {"--atoms", "all"},
                                                         {"--min-count", "0"},
                                                         {"--max-atoms", "1.5"},
                                                         {"--conformer-seconds", "nan"},
@@ -184,6 +191,49 @@ TEST_CASE("m2umol prepare refuses wrong conformers, folders and options") {
     bench.refused(with(usual, option, value), {option, value});
   }
   bench.refused(with(usual, "--text-buckets", "3"), {"3 buckets", "power of two"});
+  bench.refused(with(usual, "--holdout", "nan"), {"held-out share", "nan"});
+  bench.refused(with(usual, "--holdout", "0.99"), {"holding out 0.99 of 38", "none to fit on"});
+}
+
+TEST_CASE("m2umol prepare --like refuses what is no prepared folder, and what it would override") {
+  Bench const bench;
+  auto const& folder = bench.folder;
+  Arguments const usual{"prepare",          "--table",   sample().table.string(),
+                        "--out",            bench.out.string(), "--no-conformers", "--threads", "1"};
+  auto const refused = [&](fs::path const& like, std::vector<std::string> says) {
+    says.push_back(like.string());
+    bench.refused(usual + Arguments{"--like", like.string()}, says);
+  };
+  refused(folder / "missing", {"no dataset.json"});
+  refused(sample().table, {"no dataset.json"});
+  refused(sample().run, {"no dataset.json"});
+  auto const data = bench.copy(sample().data, "data");
+  auto const projection = data / "text.safetensors";
+  auto const whole = read_bytes(projection);
+  alter(projection, whole.size() / 2);
+  refused(data, {"text.safetensors", "damaged"});
+  std::ofstream(projection, std::ios::binary) << whole.substr(0, whole.size() / 2);
+  refused(data, {"text.safetensors", "truncated"});
+  fs::copy_file(sample().model, projection, fs::copy_options::overwrite_existing);
+  refused(data, {"text.safetensors", "not a text projection"});
+  REQUIRE(m2umol(with(prepare(sample().table, folder / "narrow"), "--text-width", "3")).code == 0);
+  fs::copy_file(folder / "narrow/text.safetensors", projection,
+                fs::copy_options::overwrite_existing);
+  refused(data, {"text.safetensors", "exchanged"});
+  fs::remove(projection);
+  refused(data, {"text.safetensors", "No such file"});
+  bench.refused(usual + Arguments{"--like", ""}, {"--like", "empty"});
+  for (auto const& [option, value] :
+       std::vector<std::pair<std::string, std::string>>{{"--text-width", "8"},
+                                                        {"--text-buckets", "64"},
+                                                        {"--text-min-count", "2"},
+                                                        {"--min-count", "2"},
+                                                        {"--drop-category", "x"},
+                                                        {"--geometry", "smooth"},
+                                                        {"--atoms", "ogb"}}) {
+    bench.refused(usual + Arguments{"--like", sample().data.string(), option, value},
+                  {"--like", option});
+  }
 }
 
 TEST_CASE("m2umol pretrain refuses wrong data") {
@@ -245,20 +295,24 @@ TEST_CASE("m2umol pretrain refuses wrong options") {
                                                         {"--lr", "inf"},
                                                         {"--temperature", "0"},
                                                         {"--weight-decay", "-1"},
-                                                        {"--holdout", "1"},
                                                         {"--dropout", "1.5"},
                                                         {"--schedule", "steps"},
                                                         {"--layers", "0"},
                                                         {"--clip", "-2"},
-                                                        {"--holdout-seed", "x"},
+                                                        {"--recipe", "mine"},
+                                                        {"--without", "2d"},
+                                                        {"--hub-passes", "twice"},
+                                                        {"--batches", "sorted"},
+                                                        {"--conformer-blocks", "0"},
                                                         {"--evaluate-every", "0"}}) {
     bench.refused(with(usual, option, value), {option, value});
   }
   bench.refused(with(usual, "--heads", "3"), {"3 heads", "width 16"});
   bench.refused(with(usual, "--width", "8"), {"below the width 8"});
-  bench.refused(with(usual, "--holdout", "0.99"), {"holding out 0.99 of 38"});
-  bench.refused(with(usual, "--holdout", "0.97"),
-                {"nothing to learn from: of 1 training molecules"});
+  bench.refused(usual + Arguments{"--without", "text", "--without", "bio"},
+                {"nothing to learn from", "0 have 3d"});
+  bench.refused(with(usual, "--recipe", "m2umol"),
+                {"the published geometry", "--geometry published"});
   bench.refused(with(usual, "--out", bench.folder.write("file", "x").string()),
                 {"cannot make the folder", "file"});
   bench.refused(with(usual, "--out", ""), {"--out", "empty"});
@@ -276,12 +330,11 @@ TEST_CASE("m2umol pretrain keeps runs from harm") {
   bench.refused(with(again, "--heads", "3") + Arguments{"--force"}, {"3 heads"});
   for (auto const& [option, value, says] : std::vector<std::array<std::string, 3>>{
            {"--lr", "0.1", "learning_rate was 0.001, but now it is 0.1"},
-           {"--lr-text-table", "0.1", "text_table_learning_rate was 0.001, but now it is 0.1"},
+           {"--lr-layers", "0.1", "layer_learning_rate was 0.001, but now it is 0.1"},
            {"--epochs", "3", "epochs was 2, but now it is 3"},
            {"--batch", "9", "batch"},
            {"--seed", "5", "seed"},
-           {"--holdout", "0.1", "per epoch"},
-           {"--holdout-seed", "5", "molecules"},
+           {"--without", "bio", "without"},
            {"--width", "32", "model/width was 16, but now it is 32"},
            {"--temperature", "0.5", "temperature"}}) {
     bench.refused(with(resume, option, value), {(run / "checkpoint.safetensors").string(), says});

@@ -129,9 +129,13 @@ TEST_CASE("m2umol pretrain --resume without a checkpoint starts and says so") {
 TEST_CASE("m2umol pretrain --force replaces a run, without held-out molecules if so asked") {
   TemporaryFolder const folder;
   succeed(pretrain_two(sample().data, folder / "run"));
+  auto const table = folder.write("t.tsv", table_text(drug_rows()));
+  auto const data = folder / "data";
+  succeed({"prepare", "--table", table.string(), "--out", data.string(), "--no-conformers",
+           "--holdout", "0", "--text-width", "12", "--threads", "1"});
   succeed({"pretrain",
            "--data",
-           sample().data.string(),
+           data.string(),
            "--out",
            (folder / "run").string(),
            "--epochs",
@@ -142,8 +146,8 @@ TEST_CASE("m2umol pretrain --force replaces a run, without held-out molecules if
            "1",
            "--heads",
            "2",
-           "--holdout",
-           "0",
+           "--conformer-width",
+           "8",
            "--batch",
            "16",
            "--schedule",

@@ -42,14 +42,32 @@ std::string ethanol_record(std::string const& title) {
 }
 
 Arguments prepare(fs::path const& table, fs::path const& out) {
-  return {"prepare",    "--table",         table.string(), "--out",
-          out.string(), "--no-conformers", "--threads",    "1"};
+  return {"prepare",   "--table", table.string(), "--out",     out.string(), "--no-conformers",
+          "--holdout", "0.25",    "--text-width", "12",        "--threads",  "1"};
 }
 
 Arguments pretrain(fs::path const& data, fs::path const& run) {
-  return {"pretrain", "--data",    data.string(), "--out",     run.string(), "--width",
-          "16",       "--layers",  "1",           "--heads",   "2",          "--batch",
-          "8",        "--holdout", "0.25",        "--threads", "1"};
+  return {"pretrain",
+          "--data",
+          data.string(),
+          "--out",
+          run.string(),
+          "--width",
+          "16",
+          "--layers",
+          "1",
+          "--heads",
+          "2",
+          "--conformer-width",
+          "8",
+          "--conformer-middle",
+          "4",
+          "--conformer-blocks",
+          "1",
+          "--batch",
+          "8",
+          "--threads",
+          "1"};
 }
 
 Arguments pretrain_two(fs::path const& data, fs::path const& run) {

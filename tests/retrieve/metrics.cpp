@@ -160,6 +160,30 @@ TEMPLATE_LIST_TEST_CASE("nearest rows agree with sorting by hand", "[top_k]", m2
   }
 }
 
+TEST_CASE("retrieval among each query's own candidates", "[retrieve]") {
+  auto const matrix = [](std::vector<float> const& values) {
+    return m2u::host_matrix("rows", static_cast<int>(values.size() / 2), 2, values);
+  };
+  auto const targets = matrix({1, 0, 0, 1, 1, 1, 1, 0});
+  auto const queries = matrix({2, 0, 0, 3});
+  // The first query's answer ties with one other; the second's is the better of two.
+  std::vector<m2u::Candidates> const candidates{{{1, 3, 0}, 2}, {{2, 1}, 1}};
+  auto const found = m2u::retrieval_among(queries, targets, candidates);
+  CHECK(found.metrics.queries == 2);
+  CHECK(found.metrics.pool == 3);
+  CHECK(found.metrics.recall_at_1 == 0.5);
+  CHECK(found.metrics.mean_reciprocal_rank == Approx((1 / 1.5 + 1) / 2));
+  CHECK(found.chance_recall_at_1 == Approx((1.0 / 3 + 1.0 / 2) / 2));
+  CHECK_THROWS_WITH(m2u::retrieval_among(queries, targets, std::span(candidates).first(1)),
+                    ContainsSubstring("1 lists of candidates"));
+  std::vector<m2u::Candidates> wrong{{{1, 4}, 0}, {{2}, 0}};
+  CHECK_THROWS_WITH(m2u::retrieval_among(queries, targets, wrong),
+                    ContainsSubstring("there is no target 4"));
+  wrong[0] = {{1, 3}, 2};
+  CHECK_THROWS_WITH(m2u::retrieval_among(queries, targets, wrong),
+                    ContainsSubstring("number 2 of 2 candidates"));
+}
+
 TEMPLATE_LIST_TEST_CASE("nearest: few rows, equal rows and wrong arguments", "[top_k]",
                         m2u::test::Spaces) {
   using S = TestType;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Molecules as graphs with integer features: the order and vocabularies of the Open Graph
-/// Benchmark (Hu et al., NeurIPS 2020).
+/// Molecules as graphs, with integer features in the order and vocabularies of the Open Graph
+/// Benchmark (Hu et al., NeurIPS 2020) or with the real-valued ones of one_hot.hpp.
 #pragma once
 
 #include <GraphMol/MolOps.h>
@@ -10,8 +10,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <memory>
+#include <string_view>
 
+#include "m2u/chem/one_hot.hpp"
 #include "m2u/graph/from_boost_graph.hpp"
 #include "m2u/graph/random_walk.hpp"
 
@@ -27,12 +30,38 @@ inline constexpr std::array<int, 9> atom_vocabularies{119, 5, 12, 12, 10, 6, 6, 
 /// (none, Z, E, cis, trans, any or other), conjugated.
 inline constexpr std::array<int, 3> bond_vocabularies{5, 6, 2};
 
+/// Which features atoms and bonds get.
+enum class AtomInputs {
+  ogb,      ///< integers: atom_vocabularies and bond_vocabularies
+  one_hot,  ///< real values: one_hot_atom and one_hot_bond, as M2UMol's package takes
+};
+
+/// "ogb" or "one-hot".
+inline std::string_view to_string(AtomInputs atoms) {
+  return atoms == AtomInputs::one_hot ? "one-hot" : "ogb";
+}
+
+/// The reverse. @param what begins the message. @throws Error if there is none of this name.
+inline AtomInputs atom_inputs_from_string(std::string_view name,
+                                          std::string_view what = "atom_inputs_from_string") {
+  for (auto const atoms : {AtomInputs::ogb, AtomInputs::one_hot}) {
+    if (name == to_string(atoms)) {
+      return atoms;
+    }
+  }
+  fail(what, ": there are no atom inputs \"", name, "\"; there are \"ogb\" and \"one-hot\"");
+}
+
 struct FeatureOptions {
   int encoding_steps = 20;  ///< columns of the random-walk encoding; 0 for none
+  AtomInputs atoms = AtomInputs::ogb;
 };
 
 /// The columns of graphs made by `featurise`.
 inline GraphColumns molecule_columns(FeatureOptions const& options = {}) {
+  if (options.atoms == AtomInputs::one_hot) {
+    return {0, 0, options.encoding_steps, one_hot_atom_columns, one_hot_bond_columns};
+  }
   return {static_cast<int>(atom_vocabularies.size()), static_cast<int>(bond_vocabularies.size()),
           options.encoding_steps};
 }
@@ -104,6 +133,23 @@ inline std::array<int, 3> bond_features(RDKit::Bond const& bond) {
   return {type(), stereo(), bond.getIsConjugated() ? 1 : 0};
 }
 
+namespace detail {
+
+/// Fills in the real-valued features of a graph whose nodes and edges are the molecule's.
+inline void add_one_hot_values(RDKit::ROMol const& mol, GraphRecord& record) {
+  for (auto const* const atom : mol.atoms()) {
+    auto const values = one_hot_atom(*atom);
+    record.node_values.insert(record.node_values.end(), values.begin(), values.end());
+  }
+  for (std::size_t edge = 0; edge < record.source.size(); ++edge) {
+    auto const values = one_hot_bond(*mol.getBondBetweenAtoms(
+        static_cast<unsigned>(record.source[edge]), static_cast<unsigned>(record.target[edge])));
+    record.edge_values.insert(record.edge_values.end(), values.begin(), values.end());
+  }
+}
+
+}  // namespace detail
+
 /// The molecule's graph: atoms in RDKit's order, each bond as two edges, random-walk encodings.
 /// Explicit hydrogens that RDKit can fold into their neighbours are left out.
 /// @throws Error if the molecule was not sanitised.
@@ -119,9 +165,16 @@ inline GraphRecord featurise(RDKit::ROMol const& mol, FeatureOptions const& opti
     }
   }
   auto const& graph = mol.getTopology();
-  GraphRecord record = from_boost_graph(
-      graph, [&](auto vertex) { return atom_features(*graph[vertex]); },
-      [&](auto const& edge) { return bond_features(*graph[edge]); });
+  GraphRecord record;
+  if (options.atoms == AtomInputs::one_hot) {
+    auto const none = [](auto const&) { return std::array<int, 0>{}; };
+    record = from_boost_graph(graph, none, none);
+    detail::add_one_hot_values(mol, record);
+  } else {
+    record = from_boost_graph(
+        graph, [&](auto vertex) { return atom_features(*graph[vertex]); },
+        [&](auto const& edge) { return bond_features(*graph[edge]); });
+  }
   if (options.encoding_steps > 0) {
     record.encoding = random_walk_encoding(record.view(), options.encoding_steps);
   }

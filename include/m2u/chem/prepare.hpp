@@ -10,9 +10,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
+#include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -32,14 +34,15 @@ struct PrepareProgress {
 };
 
 struct PreparedMolecules {
-  /// Columns line (i32), id, smiles (canonical), name, description, targets, categories and the
-  /// extras (bytes), then those of the modalities. Rows are in the order of the records, without
-  /// the rejected ones.
+  /// Columns line (i32), held_out (one byte, 0 or 1), id, smiles (canonical), formula, name,
+  /// description, targets, categories and the extras (bytes), then those of the modalities. Rows
+  /// are in the order of the records, without the rejected ones.
   Table table;
   Rejects rejects;        ///< records that are not in the table
   Rejects no_conformers;  ///< rows of the table that lack "3d" although one was wanted
   Vocabulary targets;
   Vocabulary categories;
+  PreparationFit fit;  ///< for PrepareOptions::like
 };
 
 namespace detail {
@@ -49,16 +52,21 @@ class PreparedTable {
  public:
   explicit PreparedTable(RecordPreparation const& source)
       : source_(source), options_(source.options()) {
-    graph_ = {"2d",
-              {atom_vocabularies.begin(), atom_vocabularies.end()},
-              {bond_vocabularies.begin(), bond_vocabularies.end()},
-              options_.features.encoding_steps};
-    text_ = {"text", {options_.text.buckets}};
+    auto const& fit = source_.fit();
+    auto const columns = molecule_columns(fit.features);
+    graph_ = {"2d", {}, {}, columns.encoding, columns.node_values, columns.edge_values};
+    if (columns.node_features > 0) {
+      graph_.node_vocabularies = {atom_vocabularies.begin(), atom_vocabularies.end()};
+      graph_.edge_vocabularies = {bond_vocabularies.begin(), bond_vocabularies.end()};
+    }
+    conformer_.geometry = fit.radius_graph.geometry;
+    sparse_text_ = {"text", {fit.text.buckets}};
+    dense_text_ = {"text", fit.text_width()};
     // A vocabulary without terms still needs a column, which no row uses.
-    bio_ = {"bio", {std::max(1, source.targets().size()), std::max(1, source.categories().size())}};
+    bio_ = {"bio", {std::max(1, fit.targets.size()), std::max(1, fit.categories.size())}};
     builder_.add_column<int>("line");
     for (auto const* const name :
-         {"id", "smiles", "name", "description", "targets", "categories"}) {
+         {"held_out", "id", "smiles", "formula", "name", "description", "targets", "categories"}) {
       builder_.add_column<char>(name);
     }
     for (auto const& name : options_.extras) {
@@ -78,8 +86,12 @@ class PreparedTable {
     }
     int const line = static_cast<int>(record.line);
     builder_.set<int>("line", std::span<int const>(&line, 1));
+    char const held_out = source_.held_out(row.record) ? 1 : 0;
+    builder_.set<char>("held_out", std::span<char const>(&held_out, 1));
+    held_out_ += held_out;
     builder_.set_text("id", row.id);
     builder_.set_text("smiles", row.smiles);
+    builder_.set_text("formula", row.formula);
     builder_.set_text("name", record.name);
     builder_.set_text("description", record.description);
     builder_.set_text("targets", record.targets);
@@ -94,8 +106,11 @@ class PreparedTable {
     } else if (!row.conformer.reason.empty()) {
       result_.no_conformers.add(record.line, row.id, row.conformer.reason);
     }
-    if (!row.text.columns.empty()) {
-      append(builder_, text_, row.text.view());
+    if (!row.latent_text.empty()) {
+      append(builder_, dense_text_, row.latent_text);
+      ++texts_;
+    } else if (!row.text.columns.empty()) {
+      append(builder_, sparse_text_, row.text.view());
       ++texts_;
     }
     if (!row.targets.empty() || !row.categories.empty()) {
@@ -109,25 +124,22 @@ class PreparedTable {
   PreparedMolecules finish() {
     auto const rows = builder_.rows();
     nlohmann::json json;
-    json["vocabularies"] = {{"targets", source_.targets().terms()},
-                            {"categories", source_.categories().terms()}};
-    json["text"] = {{"texts", source_.text_weights().texts()},
-                    {"texts_with", source_.text_weights().texts_with()}};
-    json["options"] = {{"encoding_steps", options_.features.encoding_steps},
-                       {"max_atoms", options_.max_atoms},
+    json["options"] = {{"max_atoms", options_.max_atoms},
                        {"compute_conformers", options_.compute_conformers},
                        {"conformer_seed", options_.conformers.seed},
                        {"conformer_max_atoms", options_.conformers.max_atoms},
                        {"mmff", options_.conformers.mmff},
-                       {"cutoff", options_.conformers.radius_graph.cutoff},
-                       {"neighbours", options_.conformers.radius_graph.neighbours},
-                       {"text_buckets", options_.text.buckets},
-                       {"text_longest", options_.text.longest},
-                       {"text_min_count", options_.text_min_count},
-                       {"min_count", options_.min_count},
+                       {"holdout", options_.holdout},
+                       {"holdout_seed", options_.holdout_seed},
+                       {"like", options_.like != nullptr},
                        {"drop_categories", options_.drop_categories}};
+    if (options_.like == nullptr) {
+      json["options"]["min_count"] = options_.min_count;
+    }
+    fit_to_json(source_.fit(), json);
     json["counts"] = {{"records", source_.records().size()},
                       {"rows", rows},
+                      {"held_out", held_out_},
                       {"rejects", rejected()},
                       {"3d", conformers_},
                       {"no_conformer", result_.no_conformers.size()},
@@ -136,24 +148,33 @@ class PreparedTable {
     // Terms may hold bytes that are not UTF-8; JSON can't.
     auto const metadata = json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
     result_.table = builder_.finish(with_modalities(specs(), metadata));
-    result_.targets = source_.targets();
-    result_.categories = source_.categories();
+    result_.fit = source_.fit();
+    result_.targets = result_.fit.targets;
+    result_.categories = result_.fit.categories;
     return std::move(result_);
   }
 
   std::size_t rejected() const { return result_.rejects.size(); }
 
  private:
-  std::vector<ModalitySpec> specs() const { return {graph_, conformer_, text_, bio_}; }
+  std::vector<ModalitySpec> specs() const {
+    ModalitySpec text = sparse_text_;
+    if (dense_text_.width > 0) {
+      text = dense_text_;
+    }
+    return {graph_, conformer_, text, bio_};
+  }
 
   RecordPreparation const& source_;
   PrepareOptions const& options_;
   GraphModality graph_;
   ConformerModality conformer_{"3d"};
-  SparseModality text_;
+  SparseModality sparse_text_;
+  DenseModality dense_text_;  // in use if its width is not 0
   SparseModality bio_;
   TableBuilder builder_;
   PreparedMolecules result_;
+  int held_out_ = 0;
   int conformers_ = 0;
   int texts_ = 0;
   int bios_ = 0;
@@ -182,9 +203,11 @@ class ProgressReport {
 
 /// Parses and featurises molecules, computes their conformers and puts everything into a table.
 /// RDKit's molecules live only while they are worked on. Every molecule in the table has "2d"; it
-/// has "3d" if a conformer was given or computed, "text" if its description has words, and "bio" if
-/// it has a target or a category of the vocabularies. The metadata holds "modalities",
-/// "vocabularies", "text" (what TfIdf counted), "options" and "counts".
+/// has "3d" if a conformer was given or computed, "text" if its description has words that are in
+/// use, and "bio" if it has a target or a category of the vocabularies. A random share of the rows
+/// is held out: vocabularies and the texts' projection are fitted on the others, unless
+/// PrepareOptions::like gives them. The metadata holds "modalities", "vocabularies", "text",
+/// "options" and "counts"; write_prepared keeps the texts' projection in a file of its own.
 /// @param progress called a few times a second, by one thread at a time, not always the same.
 /// @throws Error only for wrong options; bad molecules are in `rejects`.
 inline PreparedMolecules prepare_molecules(
@@ -192,6 +215,10 @@ inline PreparedMolecules prepare_molecules(
     std::function<void(PrepareProgress const&)> const& progress = {}) {
   namespace tbb = oneapi::tbb;
   expects(options.max_atoms > 0, "prepare_molecules: max_atoms is ", options.max_atoms);
+  expects(options.holdout >= 0.0 && options.holdout < 1.0,
+          "prepare_molecules: the held-out share must be at least 0 and below 1, but is ",
+          options.holdout);
+  expects(options.text_width >= 0, "prepare_molecules: text_width is ", options.text_width);
   for (auto const& record : records) {
     expects(record.extras.size() == options.extras.size(), "prepare_molecules: the record \"",
             record.id, "\" has ", record.extras.size(), " extras, but the options name ",
@@ -234,6 +261,22 @@ inline PreparedMolecules prepare_molecules(
   arena.execute(
       [&] { tbb::parallel_pipeline(static_cast<std::size_t>(threads) * 8, read & work & write); });
   return table.finish();
+}
+
+/// Writes the table as shards and the texts' projection beside them. dataset.json comes last: a
+/// folder without it is not a data set. An older data set in the folder is replaced.
+/// @throws Error naming the file that can't be written.
+inline void write_prepared(std::filesystem::path const& folder, PreparedMolecules const& prepared) {
+  ShardWriter{folder};  // makes the folder, removes an older dataset.json
+  auto const path = text_projection_path(folder);
+  if (prepared.fit.latent_text != nullptr) {
+    prepared.fit.latent_text->save(path);
+  } else {
+    std::error_code code;
+    std::filesystem::remove(path, code);
+    expects(!code, "cannot remove ", path.string(), ": ", code.message());
+  }
+  write_shards(folder, prepared.table);
 }
 
 }  // namespace m2u

@@ -3,43 +3,26 @@
 /// What is computed for one molecule record before it goes into the table.
 #pragma once
 
+#include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <exception>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
 #include <unordered_map>
+#include <utility>
 #include <vector>
 
 #include "m2u/chem/conformers.hpp"
-#include "m2u/chem/features.hpp"
 #include "m2u/chem/molecule.hpp"
-#include "m2u/chem/vocabulary.hpp"
-#include "m2u/text/hashed_ngrams.hpp"
-#include "m2u/text/tf_idf.hpp"
+#include "m2u/chem/prepare_options.hpp"
 
 namespace m2u {
-
-struct PrepareOptions {
-  FeatureOptions features = {};
-  int max_atoms = 500;             ///< molecules with more heavy atoms are rejected
-  bool compute_conformers = true;  ///< for molecules that come without one
-  ConformerOptions conformers = {};
-  HashedNgramOptions text = {};
-  int text_min_count = 3;  ///< n-grams of fewer descriptions are left out
-  int min_count = 1;       ///< targets and categories of fewer molecules are left out
-  std::vector<std::string> drop_categories =
-      {};  ///< categories that begin with one of these, such as "role:"
-  std::vector<std::string> extras =
-      {};  ///< names of the records' extras: each becomes a bytes column
-  /// Conformers that are known: mol blocks by id. One whose heavy atoms are other elements than the
-  /// record's is not used.
-  std::unordered_map<std::string, std::string> mol_blocks = {};
-  int threads = 0;  ///< 0 for all; the result does not depend on it
-};
 
 namespace detail {
 
@@ -49,46 +32,44 @@ struct PreparedRow {
   std::string reject;  ///< reason, or empty
   std::string id;
   std::string smiles;
+  std::string formula;
   GraphRecord graph;
   ConformerResult conformer;
-  SparseRow text;
+  SparseRow text;                  ///< if texts stay sparse
+  std::vector<float> latent_text;  ///< otherwise; empty for no text
   std::vector<int> targets;
   std::vector<int> categories;
 };
 
-/// The records, their vocabularies and repeated ids; `prepare` may be called from several threads.
+/// The records, their fit and repeated ids; `prepare` may be called from several threads.
 class RecordPreparation {
  public:
-  /// Vocabularies are of all records but those with a repeated id, also of those whose molecule is
-  /// rejected later. Repeated ids are rejected; repeated titles get their line appended.
+  /// Everything is fitted on all records but those held out and those with a repeated id, also on
+  /// those whose molecule is rejected later. Repeated ids are rejected; repeated titles get their
+  /// line appended.
   RecordPreparation(std::span<MoleculeRecord const> records, PrepareOptions const& options)
-      : records_(records),
-        options_(options),
-        text_weights_(options.text.buckets, options.text_min_count) {
+      : records_(records), options_(options), held_out_(records.size(), 0) {
     std::unordered_map<std::string_view, std::size_t> lines;
-    VocabularyCounter targets;
-    VocabularyCounter categories;
+    std::vector<std::size_t> usable;
     for (std::size_t i = 0; i < records.size(); ++i) {
-      auto const& record = records[i];
-      auto const [first, fresh] = lines.emplace(record.id, record.line);
+      auto const [first, fresh] = lines.emplace(records[i].id, records[i].line);
       if (!fresh) {
         repeated_.emplace(i, first->second);
       }
-      if (fresh || record.title_as_id) {
-        targets.add(split_terms(record.targets));
-        categories.add(categories_of(record));
-        text_weights_.add(hashed_ngrams(record.description, options.text));
+      if (fresh || records[i].title_as_id) {
+        usable.push_back(i);
       }
     }
-    targets_ = targets.finish(options.min_count);
-    categories_ = categories.finish(options.min_count);
+    hold_out(usable);
+    fit_ = options.like != nullptr ? *options.like : fitted(usable);
+    conformers_ = options.conformers;
+    conformers_.radius_graph = fit_.radius_graph;
   }
 
   std::span<MoleculeRecord const> records() const { return records_; }
   PrepareOptions const& options() const { return options_; }
-  Vocabulary const& targets() const { return targets_; }
-  Vocabulary const& categories() const { return categories_; }
-  TfIdf const& text_weights() const { return text_weights_; }
+  PreparationFit const& fit() const { return fit_; }
+  bool held_out(std::size_t index) const { return held_out_[index] != 0; }
 
   PreparedRow prepare(std::size_t index) const {
     auto const& record = records_[index];
@@ -114,20 +95,69 @@ class RecordPreparation {
       return row;
     }
     try {
-      row.graph = featurise(*parsed.mol, options_.features);
+      row.graph = featurise(*parsed.mol, fit_.features);
       row.smiles = RDKit::MolToSmiles(*parsed.mol);
+      row.formula = RDKit::Descriptors::calcMolFormula(*parsed.mol);
     } catch (std::exception const& error) {
       row.reject = error.what();
       return row;
     }
     row.conformer = conformer(record, parsed);
-    row.text = text_weights_.weigh(hashed_ngrams(record.description, options_.text));
-    row.targets = targets_.numbers(split_terms(record.targets));
-    row.categories = categories_.numbers(categories_of(record));
+    if (fit_.latent_text != nullptr) {
+      row.latent_text = (*fit_.latent_text)(record.description);
+    } else {
+      row.text = fit_.text_weights.weigh(hashed_ngrams(record.description, fit_.text));
+    }
+    row.targets = fit_.targets.numbers(split_terms(record.targets));
+    row.categories = fit_.categories.numbers(categories_of(record));
     return row;
   }
 
  private:
+  void hold_out(std::vector<std::size_t> const& usable) {
+    auto const count = std::lround(options_.holdout * static_cast<double>(usable.size()));
+    expects(static_cast<std::size_t>(count) < usable.size() || usable.empty() ||
+                options_.like != nullptr,
+            "holding out ", options_.holdout, " of ", usable.size(),
+            " molecules leaves none to fit on");
+    auto const order = random_permutation(static_cast<int>(usable.size()),
+                                          Seed{options_.holdout_seed}, stream_of("m2u::holdout"));
+    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
+      held_out_[usable[static_cast<std::size_t>(order[i])]] = 1;
+    }
+  }
+
+  /// The fit on what is not held out.
+  PreparationFit fitted(std::vector<std::size_t> const& usable) const {
+    VocabularyCounter targets;
+    VocabularyCounter categories;
+    std::vector<SparseRow> texts;
+    TfIdf weights(options_.text.buckets, options_.text_min_count);
+    for (auto const i : usable) {
+      if (held_out(i)) {
+        continue;
+      }
+      targets.add(split_terms(records_[i].targets));
+      categories.add(categories_of(records_[i]));
+      texts.push_back(hashed_ngrams(records_[i].description, options_.text));
+      weights.add(texts.back());
+    }
+    PreparationFit result{options_.features,
+                          options_.conformers.radius_graph,
+                          options_.text,
+                          options_.text_min_count,
+                          targets.finish(options_.min_count),
+                          categories.finish(options_.min_count),
+                          nullptr,
+                          std::move(weights)};
+    if (options_.text_width > 0) {
+      LatentTextOptions latent{options_.text_width, options_.text, options_.text_min_count, {}};
+      latent.svd.threads = options_.threads;
+      result.latent_text = std::make_shared<LatentText const>(LatentText::fit(texts, latent));
+    }
+    return result;
+  }
+
   std::vector<std::string> categories_of(MoleculeRecord const& record) const {
     auto terms = split_terms(record.categories);
     std::erase_if(terms, [&](std::string const& term) {
@@ -152,7 +182,7 @@ class RecordPreparation {
   /// without a reason: none was wanted.
   ConformerResult conformer(MoleculeRecord const& record, ParsedMolecule const& parsed) const {
     if (parsed.mol_3d != nullptr) {
-      return conformer_from_mol(*parsed.mol_3d, options_.conformers);
+      return conformer_from_mol(*parsed.mol_3d, conformers_);
     }
     ConformerResult result;
     if (auto const block = options_.mol_blocks.find(record.id);
@@ -163,11 +193,11 @@ class RecordPreparation {
       } else if (heavy_elements(*given.mol_3d) != heavy_elements(*parsed.mol)) {
         result.reason = "the given conformer is of another molecule: its heavy atoms differ";
       } else {
-        result = conformer_from_mol(*given.mol_3d, options_.conformers);
+        result = conformer_from_mol(*given.mol_3d, conformers_);
       }
     }
     if (!result && options_.compute_conformers) {
-      result = compute_conformer(*parsed.mol, options_.conformers);
+      result = compute_conformer(*parsed.mol, conformers_);
     }
     return result;
   }
@@ -175,9 +205,9 @@ class RecordPreparation {
   std::span<MoleculeRecord const> records_;
   PrepareOptions const& options_;
   std::unordered_map<std::size_t, std::size_t> repeated_;  // record → line of the first with its id
-  Vocabulary targets_;
-  Vocabulary categories_;
-  TfIdf text_weights_;
+  std::vector<char> held_out_;                             // by record
+  PreparationFit fit_;
+  ConformerOptions conformers_;  // with the fit's radius graph
 };
 
 }  // namespace detail

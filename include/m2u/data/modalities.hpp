@@ -4,8 +4,10 @@
 ///
 /// Columns of a modality m, whose description is in the table's metadata under "modalities":
 ///
-/// - graph: m.node_features, m.source, m.target, and if there are any, m.encoding, m.edge_features
-/// - conformer: m.atomic_numbers, m.positions, m.source, m.target
+/// - graph: m.source, m.target, and if there are any, m.node_features, m.encoding,
+///   m.edge_features, m.node_values, m.edge_values; an integer or a real-valued node feature at
+///   least
+/// - conformer: m.atomic_numbers, m.positions, m.source, m.target, and with a geometry, m.geometry
 /// - sparse: for each vocabulary v = 0, 1, …: m.v.columns, m.v.weights (empty for all ones)
 /// - dense: m.values
 /// - all: m.present, a byte, 1 if the row has the modality; absent rows hold no other items
@@ -25,15 +27,18 @@
 
 namespace m2u {
 
-/// Graphs with integer features: column c of the nodes holds 0 … node_vocabularies[c] - 1.
+/// Graphs with integer features, of which column c of the nodes holds 0 … node_vocabularies[c] - 1,
+/// with real-valued features, or with both.
 struct GraphModality {
   std::string name;
-  std::vector<int> node_vocabularies;  ///< at least one
+  std::vector<int> node_vocabularies;  ///< at least one, unless there are node_values
   std::vector<int> edge_vocabularies;
-  int encoding = 0;  ///< columns of the positional encoding
+  int encoding = 0;     ///< columns of the positional encoding
+  int node_values = 0;  ///< columns of real-valued features of the nodes
+  int edge_values = 0;  ///< columns of real-valued features of the edges
   GraphColumns columns() const {
     return {static_cast<int>(node_vocabularies.size()), static_cast<int>(edge_vocabularies.size()),
-            encoding};
+            encoding, node_values, edge_values};
   }
   friend bool operator==(GraphModality const&, GraphModality const&) = default;
 };
@@ -41,6 +46,7 @@ struct GraphModality {
 /// Conformers with their radius graphs.
 struct ConformerModality {
   std::string name;
+  EdgeGeometry geometry = EdgeGeometry::none;  ///< what each edge carries besides its ends
   friend bool operator==(ConformerModality const&, ConformerModality const&) = default;
 };
 
@@ -71,6 +77,10 @@ inline nlohmann::json modality_to_json(ModalitySpec const& spec) {
     json["node_vocabularies"] = graph->node_vocabularies;
     json["edge_vocabularies"] = graph->edge_vocabularies;
     json["encoding"] = graph->encoding;
+    if (graph->node_values > 0 || graph->edge_values > 0) {
+      json["node_values"] = graph->node_values;
+      json["edge_values"] = graph->edge_values;
+    }
   } else if (auto const* const sparse = std::get_if<SparseModality>(&spec)) {
     json["kind"] = "sparse";
     json["widths"] = sparse->widths;
@@ -79,6 +89,10 @@ inline nlohmann::json modality_to_json(ModalitySpec const& spec) {
     json["width"] = dense->width;
   } else {
     json["kind"] = "conformer";
+    if (auto const geometry = std::get<ConformerModality>(spec).geometry;
+        geometry != EdgeGeometry::none) {
+      json["geometry"] = to_string(geometry);
+    }
   }
   return json;
 }
@@ -91,14 +105,24 @@ inline ModalitySpec modality_from_json(nlohmann::json const& json, std::string c
   auto const kind = object.text("kind");
   expects(!name.empty(), what, ": the modality has an empty name");
   if (kind == "graph") {
-    GraphModality graph{name, object.integers("node_vocabularies", 1),
+    // Metadata written before there were real-valued features lacks their keys.
+    auto const width = [&](char const* key) {
+      return object.has(key) ? static_cast<int>(object.integer(key, 0, most)) : 0;
+    };
+    GraphModality graph{name,
+                        object.integers("node_vocabularies", 1),
                         object.integers("edge_vocabularies", 1),
-                        static_cast<int>(object.integer("encoding", 0, most))};
-    expects(!graph.node_vocabularies.empty(), what, ": \"node_vocabularies\" is empty");
+                        static_cast<int>(object.integer("encoding", 0, most)),
+                        width("node_values"),
+                        width("edge_values")};
+    expects(!graph.node_vocabularies.empty() || graph.node_values > 0, what,
+            ": \"node_vocabularies\" is empty and there are no \"node_values\"");
     return graph;
   }
   if (kind == "conformer") {
-    return ConformerModality{name};
+    return ConformerModality{name, object.has("geometry")
+                                       ? edge_geometry_from_string(object.text("geometry"), what)
+                                       : EdgeGeometry::none};
   }
   if (kind == "sparse") {
     SparseModality sparse{name, object.integers("widths", 1)};
@@ -154,7 +178,15 @@ inline void add_columns(TableBuilder& builder, ModalitySpec const& spec) {
   builder.add_column<char>(m + "present");
   if (auto const* const graph = std::get_if<GraphModality>(&spec)) {
     auto const columns = graph->columns();
-    builder.add_column<int>(m + "node_features", columns.node_features);
+    if (columns.node_features > 0) {
+      builder.add_column<int>(m + "node_features", columns.node_features);
+    }
+    if (columns.node_values > 0) {
+      builder.add_column<float>(m + "node_values", columns.node_values);
+    }
+    if (columns.edge_values > 0) {
+      builder.add_column<float>(m + "edge_values", columns.edge_values);
+    }
     if (columns.encoding > 0) {
       builder.add_column<float>(m + "encoding", columns.encoding);
     }
@@ -171,6 +203,9 @@ inline void add_columns(TableBuilder& builder, ModalitySpec const& spec) {
   } else {
     builder.add_column<int>(m + "atomic_numbers");
     builder.add_column<float>(m + "positions", 3);
+    if (std::get<ConformerModality>(spec).geometry != EdgeGeometry::none) {
+      builder.add_column<float>(m + "geometry", edge_geometry_columns);
+    }
   }
   if (spec.index() <= 1) {  // both kinds of graphs
     builder.add_column<int>(m + "source");
@@ -198,7 +233,7 @@ inline void check_modality(GraphModality const& modality, GraphView const& graph
 }
 
 /// @throws Error if sizes, indices or coordinates are wrong.
-inline void check_modality(ConformerModality const& /*modality*/, ConformerView const& conformer,
+inline void check_modality(ConformerModality const& modality, ConformerView const& conformer,
                            std::string const& what) {
   auto const atoms = conformer.atomic_numbers.size();
   expects(conformer.positions.size() == 3 * atoms, what, ": ", atoms, " atoms, but ",
@@ -210,6 +245,16 @@ inline void check_modality(ConformerModality const& /*modality*/, ConformerView 
     expects(number >= 0, what, ": the atomic number ", number, " is negative");
   }
   check_graph({static_cast<int>(atoms), {}, {}, conformer.source, conformer.target, {}}, {}, what);
+  if (modality.geometry == EdgeGeometry::none) {
+    return;  // what the conformer may carry is not written
+  }
+  expects(conformer.geometry.size() == conformer.source.size() * edge_geometry_columns, what, ": ",
+          conformer.source.size(), " edges, but ", conformer.geometry.size(),
+          " numbers of geometry; make the radius graph with the geometry \"",
+          to_string(modality.geometry), "\"");
+  for (float const x : conformer.geometry) {
+    expects(std::isfinite(x), what, ": a number of the geometry is not finite");
+  }
 }
 
 /// @throws Error if the number of vocabularies or weights, a column or a weight is wrong.

@@ -42,7 +42,15 @@ inline void append(TableBuilder& builder, GraphModality const& modality, GraphVi
   auto const& m = modality.name;
   check_modality(modality, graph, detail::row_name(builder, m));
   append_present(builder, m, true);
-  builder.set<int>(m + ".node_features", graph.node_features);
+  if (!modality.node_vocabularies.empty()) {
+    builder.set<int>(m + ".node_features", graph.node_features);
+  }
+  if (modality.node_values > 0) {
+    builder.set<float>(m + ".node_values", graph.node_values);
+  }
+  if (modality.edge_values > 0) {
+    builder.set<float>(m + ".edge_values", graph.edge_values);
+  }
   if (modality.encoding > 0) {
     builder.set<float>(m + ".encoding", graph.encoding);
   }
@@ -61,6 +69,9 @@ inline void append(TableBuilder& builder, ConformerModality const& modality,
   append_present(builder, m, true);
   builder.set<int>(m + ".atomic_numbers", conformer.atomic_numbers);
   builder.set<float>(m + ".positions", conformer.positions);
+  if (modality.geometry != EdgeGeometry::none) {
+    builder.set<float>(m + ".geometry", conformer.geometry);
+  }
   detail::append_edges(builder, m, conformer.source, conformer.target);
 }
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -13,142 +14,18 @@
 #include <vector>
 
 #include "m2u/data/modalities.hpp"
+#include "m2u/data/modality_columns.hpp"
 #include "m2u/data/table.hpp"
+#include "m2u/transfer/hub_passes.hpp"
 #include "m2u/transfer/multi_batch.hpp"
 
 namespace m2u {
 
-namespace detail {
-
-/// A column that must have the width that its modality asks for.
-template <ColumnValue T>
-Column<T> column_of(Table const& table, std::string const& name, int width) {
-  auto result = table.column<T>(name);
-  expects(result.width() == width, "the column \"", name, "\" has the width ", result.width(),
-          ", but its modality needs ", width);
-  return result;
-}
-
-/// The columns of one modality, looked up once. `rows` are table rows that have the modality.
-struct GraphColumnsOfTable {
-  GraphModality spec;
-  Column<int> node_features, source, target, edge_features;
-  Column<float> encoding;
-
-  GraphColumnsOfTable(Table const& table, GraphModality modality) : spec(std::move(modality)) {
-    auto const m = spec.name + '.';
-    node_features = column_of<int>(table, m + "node_features", spec.columns().node_features);
-    source = column_of<int>(table, m + "source", 1);
-    target = column_of<int>(table, m + "target", 1);
-    if (spec.encoding > 0) {
-      encoding = column_of<float>(table, m + "encoding", spec.encoding);
-    }
-    if (!spec.edge_vocabularies.empty()) {
-      edge_features = column_of<int>(table, m + "edge_features", spec.columns().edge_features);
-    }
-  }
-
-  GraphView view(int row) const {
-    auto const features = node_features[row];
-    return {static_cast<int>(features.size() / spec.node_vocabularies.size()),
-            features,
-            spec.encoding > 0 ? encoding[row] : std::span<float const>{},
-            source[row],
-            target[row],
-            spec.edge_vocabularies.empty() ? std::span<int const>{} : edge_features[row]};
-  }
-
-  GraphBatch<Host> batch(std::span<int const> rows, auto const& what) const {
-    std::vector<GraphView> views;
-    for (int const row : rows) {
-      views.push_back(view(row));
-      check_modality(spec, views.back(), what(row));
-    }
-    return make_graph_batch(views, spec.columns());
-  }
+struct TableDatasetOptions {
+  /// The hub's modality, for models with HubPasses::each: a batch then also has, for every other
+  /// modality m in use, "hub/m": the hub's input for just the rows that have m. Empty for none.
+  std::string hub_parts = {};
 };
-
-struct ConformerColumns {
-  ConformerModality spec;
-  Column<int> atomic_numbers, source, target;
-  Column<float> positions;
-
-  ConformerColumns(Table const& table, ConformerModality modality) : spec(std::move(modality)) {
-    auto const m = spec.name + '.';
-    atomic_numbers = column_of<int>(table, m + "atomic_numbers", 1);
-    positions = column_of<float>(table, m + "positions", 3);
-    source = column_of<int>(table, m + "source", 1);
-    target = column_of<int>(table, m + "target", 1);
-  }
-
-  ConformerBatch<Host> batch(std::span<int const> rows, auto const& what) const {
-    std::vector<ConformerView> views;
-    for (int const row : rows) {
-      views.push_back({atomic_numbers[row], positions[row], source[row], target[row]});
-      check_modality(spec, views.back(), what(row));
-    }
-    return make_conformer_batch(views);
-  }
-};
-
-struct SparseColumns {
-  SparseModality spec;
-  std::vector<std::pair<Column<int>, Column<float>>> vocabularies;
-
-  SparseColumns(Table const& table, SparseModality modality) : spec(std::move(modality)) {
-    for (std::size_t v = 0; v < spec.widths.size(); ++v) {
-      auto const m = spec.name + '.' + std::to_string(v);
-      auto columns = column_of<int>(table, m + ".columns", 1);
-      vocabularies.emplace_back(std::move(columns), column_of<float>(table, m + ".weights", 1));
-    }
-  }
-
-  SparseBatch<Host> batch(std::span<int const> rows, auto const& what) const {
-    std::vector<std::vector<int>> lengths(spec.widths.size());
-    std::vector<SparseRow> joined(spec.widths.size());
-    std::vector<SparseRowView> views(spec.widths.size());
-    for (int const row : rows) {
-      for (std::size_t v = 0; v < views.size(); ++v) {
-        views[v] = {vocabularies[v].first[row], vocabularies[v].second[row]};
-      }
-      check_modality(spec, views, what(row));
-      for (std::size_t v = 0; v < views.size(); ++v) {
-        auto const& [columns, weights] = views[v];
-        lengths[v].push_back(static_cast<int>(columns.size()));
-        joined[v].columns.insert(joined[v].columns.end(), columns.begin(), columns.end());
-        joined[v].weights.insert(joined[v].weights.end(), weights.begin(), weights.end());
-        joined[v].weights.resize(joined[v].columns.size(), 1.0F);
-      }
-    }
-    SparseBatch<Host> result;
-    for (std::size_t v = 0; v < views.size(); ++v) {
-      result.vocabularies.push_back(
-          make_sparse_rows(lengths[v], joined[v].columns, joined[v].weights, spec.widths[v]));
-    }
-    return result;
-  }
-};
-
-struct DenseColumns {
-  DenseModality spec;
-  Column<float> values;
-
-  DenseColumns(Table const& table, DenseModality modality)
-      : spec(std::move(modality)),
-        values(column_of<float>(table, spec.name + ".values", spec.width)) {}
-
-  DenseBatch<Host> batch(std::span<int const> rows, auto const& what) const {
-    std::vector<float> joined;
-    for (int const row : rows) {
-      auto const cell = values[row];
-      check_modality(spec, cell, what(row));
-      joined.insert(joined.end(), cell.begin(), cell.end());
-    }
-    return {host_matrix("m2u::data::dense", static_cast<int>(rows.size()), spec.width, joined)};
-  }
-};
-
-}  // namespace detail
 
 /// A data set whose samples are the rows of a table (in memory or mapped) with the modalities that
 /// its metadata describes: see modalities.hpp. Cheap to copy: copies share the table.
@@ -157,7 +34,8 @@ class TableDataset {
   /// @param use the modalities' names to use, in this order; none given: all that there are.
   /// @throws Error if one is unknown, or the table lacks a column or has it with another type or
   /// width.
-  explicit TableDataset(Table table, std::vector<std::string> const& use = {})
+  explicit TableDataset(Table table, std::vector<std::string> const& use = {},
+                        TableDatasetOptions const& options = {})
       : table_(std::move(table)) {
     auto const all = read_modalities(table_.metadata());
     expects(!all.empty(), "TableDataset: the table's metadata describes no modalities");
@@ -173,6 +51,9 @@ class TableDataset {
               listing(all));
       add(*found);
     }
+    if (!options.hub_parts.empty()) {
+      hub_ = number_of(options.hub_parts);
+    }
   }
 
   int size() const { return table_.size(); }
@@ -184,13 +65,7 @@ class TableDataset {
   /// Whether a row has a modality. @throws Error if the modality is not in use or there is no such
   /// row.
   bool present(std::string_view modality, int row) const {
-    for (std::size_t i = 0; i < specs_.size(); ++i) {
-      if (name_of(specs_[i]) == modality) {
-        return present(parts_[i], row);
-      }
-    }
-    fail("TableDataset: there is no modality \"", modality, "\" in use; there are ",
-         listing(specs_));
+    return present(parts_[number_of(modality)], row);
   }
 
   /// Joins rows into a batch; a modality that none of them has is left out. Launches nothing, so
@@ -212,12 +87,14 @@ class TableDataset {
         continue;
       }
       auto const& name = name_of(specs_[i]);
-      auto const what = [&](int row) {
-        return "row " + std::to_string(row) + ", modality \"" + name + "\"";
-      };
-      std::visit(
-          [&](auto const& columns) { result.add(name, positions, columns.batch(rows, what)); },
-          parts_[i].columns);
+      add(result, name, i, positions, rows);
+      if (hub_ && *hub_ != i) {
+        for (int const row : rows) {
+          expects(present(parts_[*hub_], row), "TableDataset: row ", row, " has the modality \"",
+                  name, "\", but not the hub's, \"", name_of(specs_[*hub_]), '"');
+        }
+        add(result, hub_part_name(name_of(specs_[*hub_]), name), *hub_, positions, rows);
+      }
     }
     return result;
   }
@@ -245,6 +122,28 @@ class TableDataset {
     specs_.push_back(spec);
   }
 
+  /// @throws Error if the modality is not in use.
+  std::size_t number_of(std::string_view modality) const {
+    for (std::size_t i = 0; i < specs_.size(); ++i) {
+      if (name_of(specs_[i]) == modality) {
+        return i;
+      }
+    }
+    fail("TableDataset: there is no modality \"", modality, "\" in use; there are ",
+         listing(specs_));
+  }
+
+  /// Adds the rows' items of part `i` to a batch under a name.
+  template <ExecutionSpace S>
+  void add(HostBatch<S>& batch, std::string const& name, std::size_t i,
+           std::span<int const> positions, std::span<int const> rows) const {
+    auto const what = [&](int row) {
+      return "row " + std::to_string(row) + ", modality \"" + name_of(specs_[i]) + "\"";
+    };
+    std::visit([&](auto const& columns) { batch.add(name, positions, columns.batch(rows, what)); },
+               parts_[i].columns);
+  }
+
   static bool present(Part const& part, int row) {
     auto const flags = part.present[row];
     expects(flags.size() <= 1 && (flags.empty() || flags[0] == 0 || flags[0] == 1), "row ", row,
@@ -263,6 +162,7 @@ class TableDataset {
   Table table_;
   std::vector<ModalitySpec> specs_;
   std::vector<Part> parts_;
+  std::optional<std::size_t> hub_;  ///< the part whose items for other parts' rows are added
 };
 
 }  // namespace m2u

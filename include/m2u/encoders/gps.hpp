@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <string>
 #include <vector>
 
 #include "m2u/autodiff/cast.hpp"
@@ -40,6 +41,8 @@ struct GpsOptions {
   int encoding_steps = 20;  ///< columns of the positional encoding; 0 for none
   int encoding_width = 8;   ///< how many of the `width` columns carry it
   Pooling pooling = Pooling::sum;
+  int node_values = 0;  ///< columns of real-valued node features; a linear layer takes them in
+  int edge_values = 0;  ///< columns of real-valued edge features
 };
 
 /// One layer: h1 = BN(dropout(GINE(x)) + x), h2 = BN(dropout(attention(x)) + x), o = h1 + h2,
@@ -69,6 +72,8 @@ class GpsLayer {
     return norm3_(tape, add(tape, both, mlp_(tape, both)));
   }
 
+  MultiheadAttention const& attention() const { return attention_; }
+
  private:
   Mlp local_;
   MultiheadAttention attention_;
@@ -79,17 +84,63 @@ class GpsLayer {
   float dropout_;
 };
 
-/// Graph encoder: integer node and edge features and positional encodings in, one row per graph
-/// out.
+/// Features of a kind of row, nodes or edges: the sum of embeddings of the integer ones and of a
+/// linear layer on the real-valued ones, or either alone.
+class FeatureInput {
+ public:
+  /// @param name "node" or "edge": the scopes are "node_embedding" and "node_linear".
+  /// @throws Error if there are features of neither kind.
+  FeatureInput(Scope const& scope, std::string const& name, std::vector<int> const& vocabularies,
+               int values, int width)
+      : name_(name), columns_(static_cast<int>(vocabularies.size())), values_(values) {
+    expects(!vocabularies.empty() || values > 0, "Gps: no ", name, " features; give ", name,
+            "_vocabularies or ", name, "_values");
+    if (!vocabularies.empty()) {
+      embedding_.emplace(scope.scope(name + "_embedding"), vocabularies, width);
+    }
+    if (values > 0) {
+      linear_.emplace(scope.scope(name + "_linear"), values, width);
+    }
+  }
+
+  /// @param features [rows, columns]  @param values [rows, columns]  @return [rows, width]
+  /// @throws Error if the batch has other columns.
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> operator()(Tape<S, R>& tape, Matrix<int, S> const& features,
+                          Matrix<float, S> const& values) const {
+    check(features.extent_int(1), columns_, "_features");
+    check(values.extent_int(1), values_, "_values");
+    if (!linear_) {
+      return (*embedding_)(tape, features);
+    }
+    auto const mapped = (*linear_)(tape, constant_of(tape, values));
+    return embedding_ ? add(tape, (*embedding_)(tape, features), mapped) : mapped;
+  }
+
+ private:
+  void check(int found, int needed, char const* kind) const {
+    expects(found == needed, "Gps: the batch has ", found, " columns of ", name_, kind,
+            ", but the encoder takes ", needed);
+  }
+
+  std::string name_;
+  int columns_;
+  int values_;
+  std::optional<EmbeddingSum> embedding_;
+  std::optional<Linear> linear_;
+};
+
+/// Graph encoder: node and edge features and positional encodings in, one row per graph out.
 class Gps {
  public:
   template <ExecutionSpace S>
   using Batch = GraphBatch<S>;
 
-  /// @throws Error if the widths do not fit.
+  /// @throws Error if the widths do not fit or nodes or edges have no features.
   explicit Gps(Scope const& scope, GpsOptions const& options = {})
-      : nodes_(scope.scope("node_embedding"), options.node_vocabularies, embedded_width(options)),
-        edges_(scope.scope("edge_embedding"), options.edge_vocabularies, options.width),
+      : nodes_(scope, "node", options.node_vocabularies, options.node_values,
+               embedded_width(options)),
+        edges_(scope, "edge", options.edge_vocabularies, options.edge_values, options.width),
         options_(options) {
     if (options.encoding_steps > 0) {
       encoding_norm_.emplace(scope.scope("encoding_norm"), options.encoding_steps);
@@ -106,14 +157,25 @@ class Gps {
   /// @return [nodes, width]: one row per node
   template <ExecutionSpace S, class R>
   Tensor<S, R> nodes(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
-    auto x = nodes_(tape, graph.node_features);
+    return nodes(tape, graph, [](auto const&...) {});
+  }
+
+  /// The same, for looking inside: after each layer it calls
+  /// `observe(layer, in, out, graph.nodes, attention)` with the layer's number, its input and
+  /// output [nodes, width] and its MultiheadAttention, whose `weights(tape, in, graph.nodes)` are
+  /// the map.
+  template <ExecutionSpace S, class R, class Observe>
+  Tensor<S, R> nodes(Tape<S, R>& tape, GraphBatch<S> const& graph, Observe const& observe) const {
+    auto x = nodes_(tape, graph.node_features, graph.node_values);
     if (encoding_linear_) {
       auto const encoding = constant_of(tape, graph.encoding);
       x = concat_columns(tape, x, (*encoding_linear_)(tape, (*encoding_norm_)(tape, encoding)));
     }
-    auto const edges = edges_(tape, graph.edge_features);
-    for (auto const& layer : layers_) {
-      x = layer(tape, x, edges, graph);
+    auto const edges = edges_(tape, graph.edge_features, graph.edge_values);
+    for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
+      auto const y = layers_[layer](tape, x, edges, graph);
+      observe(static_cast<int>(layer), x, y, graph.nodes, layers_[layer].attention());
+      x = y;
     }
     return x;
   }
@@ -136,8 +198,8 @@ class Gps {
     return options.width - options.encoding_width;
   }
 
-  EmbeddingSum nodes_;
-  EmbeddingSum edges_;
+  FeatureInput nodes_;
+  FeatureInput edges_;
   std::optional<BatchNorm> encoding_norm_;
   std::optional<Linear> encoding_linear_;
   std::vector<GpsLayer> layers_;

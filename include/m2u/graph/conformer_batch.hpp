@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "m2u/graph/edge_geometry.hpp"
 #include "m2u/graph/graph_batch.hpp"
 
 namespace m2u {
@@ -20,6 +21,7 @@ struct ConformerView {
   std::span<float const> positions;     ///< [atoms, 3] in Å, row-major
   std::span<int const> source;          ///< [edges] of the radius graph
   std::span<int const> target;          ///< [edges]
+  std::span<float const> geometry = {};  ///< [edges, edge_geometry_columns], or empty for none
 };
 
 /// The same, owning its memory. An empty one means "no conformer".
@@ -28,8 +30,9 @@ struct ConformerRecord {
   std::vector<float> positions;
   std::vector<int> source;
   std::vector<int> target;
+  std::vector<float> geometry = {};
 
-  ConformerView view() const { return {atomic_numbers, positions, source, target}; }
+  ConformerView view() const { return {atomic_numbers, positions, source, target, geometry}; }
   bool present() const { return !atomic_numbers.empty(); }
 };
 
@@ -37,10 +40,11 @@ struct ConformerRecord {
 struct RadiusGraphOptions {
   float cutoff = 8.0F;  ///< Å; closer pairs are neighbours
   int neighbours = 32;  ///< at most so many per atom: the nearest, ties by index
+  EdgeGeometry geometry = EdgeGeometry::none;  ///< directions, for encoders that use them: ComENet
 };
 
-/// Fills source and target of a conformer from its positions: for each atom the edges from its
-/// nearest neighbours. Coincident atoms are neighbours like others; encoders treat distance zero.
+/// Fills source, target and geometry of a conformer from its positions: for each atom the edges from
+/// its nearest neighbours. Coincident atoms are neighbours like others; encoders treat distance zero.
 inline void add_radius_graph(ConformerRecord& conformer, RadiusGraphOptions const& options = {}) {
   auto const atoms = conformer.atomic_numbers.size();
   expects(conformer.positions.size() == 3 * atoms, "add_radius_graph: ", atoms, " atoms need ",
@@ -70,6 +74,9 @@ inline void add_radius_graph(ConformerRecord& conformer, RadiusGraphOptions cons
       conformer.target.push_back(static_cast<int>(i));
     }
   }
+  conformer.geometry =
+      edge_geometry(options.geometry, conformer.positions, conformer.source, conformer.target,
+                    options.cutoff, options.neighbours);
 }
 
 /// A batch of conformers in the memory of S. Atom numbers run through the batch.
@@ -82,6 +89,7 @@ struct ConformerBatch {
   RowIndex<S> source;             ///< per edge the neighbour's atom, and the inverse
   Vector<int, S> target;          ///< [edges] per edge the atom where it ends, rising
   Vector<float, S> distances;     ///< [edges] in Å
+  Matrix<float, S> geometry;      ///< [edges, edge_geometry_columns], or without columns
 };
 
 template <ExecutionSpace S>
@@ -89,8 +97,39 @@ ConformerBatch<S> to_space(S const& space, ConformerBatch<Host> const& batch) {
   return {to_space(space, batch.atoms),        to_space<S>(space, batch.atomic_numbers),
           to_space<S>(space, batch.positions), to_space(space, batch.incoming),
           to_space(space, batch.source),       to_space<S>(space, batch.target),
-          to_space<S>(space, batch.distances)};
+          to_space<S>(space, batch.distances), to_space<S>(space, batch.geometry)};
 }
+
+namespace detail {
+
+/// The edges' geometry of a whole batch in a new order of the edges; without columns if there is
+/// none.
+inline Matrix<float, Host> join_geometry(std::span<ConformerView const> conformers,
+                                         std::vector<int> const& order) {
+  std::vector<float> joined;
+  for (auto const& conformer : conformers) {
+    joined.insert(joined.end(), conformer.geometry.begin(), conformer.geometry.end());
+  }
+  auto const edges = static_cast<int>(order.size());
+  if (joined.empty()) {
+    return host_matrix("m2u::graph::geometry", edges, 0, joined);
+  }
+  for (std::size_t c = 0; c < conformers.size(); ++c) {
+    expects(conformers[c].geometry.size() == conformers[c].source.size() * edge_geometry_columns,
+            "make_conformer_batch: conformer ", c, " has ", conformers[c].source.size(),
+            " edges, but ", conformers[c].geometry.size(), " numbers of geometry; each edge needs ",
+            edge_geometry_columns, " (in all conformers of a batch, or in none)");
+  }
+  std::vector<float> sorted;
+  sorted.reserve(joined.size());
+  for (int const edge : order) {
+    auto const begin = joined.begin() + static_cast<std::ptrdiff_t>(edge) * edge_geometry_columns;
+    sorted.insert(sorted.end(), begin, begin + edge_geometry_columns);
+  }
+  return host_matrix("m2u::graph::geometry", edges, edge_geometry_columns, sorted);
+}
+
+}  // namespace detail
 
 /// Joins conformers into a batch on the host. Launches nothing, so loader threads may call it.
 /// @throws Error naming the conformer's position if sizes, indices or coordinates are wrong.
@@ -135,7 +174,8 @@ inline ConformerBatch<Host> make_conformer_batch(std::span<ConformerView const> 
           sorted.incoming,
           sorted.source,
           sorted.target,
-          host_vector("m2u::graph::distances", distances)};
+          host_vector("m2u::graph::distances", distances),
+          detail::join_geometry(conformers, sorted.order)};
 }
 
 }  // namespace m2u

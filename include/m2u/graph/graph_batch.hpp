@@ -24,7 +24,9 @@ struct GraphBatch {
   Ragged<S> incoming;            ///< groups = nodes, total = edges: the edges that end at each node
   RowIndex<S> source;     ///< per edge the node where it starts, and per node the edges that leave
   Vector<int, S> target;  ///< [edges] per edge the node where it ends, rising
-  Matrix<int, S> edge_features;  ///< [edges, columns], in the same order
+  Matrix<int, S> edge_features;       ///< [edges, columns], in the same order
+  Matrix<float, S> node_values = {};  ///< [nodes, columns] real-valued features
+  Matrix<float, S> edge_values = {};  ///< [edges, columns] in the order of the edges
 
   int graphs() const { return nodes.groups; }
   int size() const { return nodes.total; }
@@ -33,10 +35,15 @@ struct GraphBatch {
 
 template <ExecutionSpace S>
 GraphBatch<S> to_space(S const& space, GraphBatch<Host> const& batch) {
-  return {to_space(space, batch.nodes),           to_space<S>(space, batch.node_features),
-          to_space<S>(space, batch.encoding),     to_space(space, batch.incoming),
-          to_space(space, batch.source),          to_space<S>(space, batch.target),
-          to_space<S>(space, batch.edge_features)};
+  return {to_space(space, batch.nodes),
+          to_space<S>(space, batch.node_features),
+          to_space<S>(space, batch.encoding),
+          to_space(space, batch.incoming),
+          to_space(space, batch.source),
+          to_space<S>(space, batch.target),
+          to_space<S>(space, batch.edge_features),
+          to_space<S>(space, batch.node_values),
+          to_space<S>(space, batch.edge_values)};
 }
 
 /// Edges of a whole batch: sources and targets numbered through it, sorted by target.
@@ -76,6 +83,22 @@ inline SortedEdges sort_edges(std::vector<int> const& source, std::vector<int> c
   return sorted;
 }
 
+namespace detail {
+
+/// Rows of `cols` values in the order of the sorted edges.
+template <class T>
+std::vector<T> in_order(std::vector<int> const& order, std::vector<T> const& values, int cols) {
+  std::vector<T> sorted;
+  sorted.reserve(values.size());
+  for (int const edge : order) {
+    auto const begin = values.begin() + static_cast<std::ptrdiff_t>(edge) * cols;
+    sorted.insert(sorted.end(), begin, begin + cols);
+  }
+  return sorted;
+}
+
+}  // namespace detail
+
 /// Joins graphs into a batch on the host. Launches nothing, so loader threads may call it.
 /// @throws Error naming the graph's position if one is malformed or the batch exceeds 2^31 - 1
 /// rows.
@@ -87,6 +110,11 @@ inline GraphBatch<Host> make_graph_batch(std::span<GraphView const> graphs,
   std::vector<int> source;
   std::vector<int> target;
   std::vector<int> edge_features;
+  std::vector<float> node_values;
+  std::vector<float> edge_values;
+  auto const append = [](auto& all, auto const& part) {
+    all.insert(all.end(), part.begin(), part.end());
+  };
   std::int64_t first = 0;
   for (std::size_t g = 0; g < graphs.size(); ++g) {
     auto const& graph = graphs[g];
@@ -94,34 +122,31 @@ inline GraphBatch<Host> make_graph_batch(std::span<GraphView const> graphs,
     expects(first + graph.nodes <= std::numeric_limits<int>::max(),
             "make_graph_batch: the batch has more than 2^31 - 1 nodes; use smaller batches");
     lengths.push_back(graph.nodes);
-    node_features.insert(node_features.end(), graph.node_features.begin(),
-                         graph.node_features.end());
-    encoding.insert(encoding.end(), graph.encoding.begin(), graph.encoding.end());
+    append(node_features, graph.node_features);
+    append(encoding, graph.encoding);
+    append(node_values, graph.node_values);
+    append(edge_features, graph.edge_features);
+    append(edge_values, graph.edge_values);
     for (std::size_t edge = 0; edge < graph.source.size(); ++edge) {
       source.push_back(static_cast<int>(first) + graph.source[edge]);
       target.push_back(static_cast<int>(first) + graph.target[edge]);
     }
-    edge_features.insert(edge_features.end(), graph.edge_features.begin(),
-                         graph.edge_features.end());
     first += graph.nodes;
   }
   auto const sorted = sort_edges(source, target, static_cast<int>(first));
-  std::vector<int> sorted_features;
-  sorted_features.reserve(edge_features.size());
-  for (int const edge : sorted.order) {
-    auto const begin =
-        edge_features.begin() + static_cast<std::ptrdiff_t>(edge) * columns.edge_features;
-    sorted_features.insert(sorted_features.end(), begin, begin + columns.edge_features);
-  }
   auto const nodes = static_cast<int>(first);
+  auto const edges = static_cast<int>(source.size());
   return {make_ragged(lengths),
           host_matrix("m2u::graph::node_features", nodes, columns.node_features, node_features),
           host_matrix("m2u::graph::encoding", nodes, columns.encoding, encoding),
           sorted.incoming,
           sorted.source,
           sorted.target,
-          host_matrix("m2u::graph::edge_features", static_cast<int>(source.size()),
-                      columns.edge_features, sorted_features)};
+          host_matrix("m2u::graph::edge_features", edges, columns.edge_features,
+                      detail::in_order(sorted.order, edge_features, columns.edge_features)),
+          host_matrix("m2u::graph::node_values", nodes, columns.node_values, node_values),
+          host_matrix("m2u::graph::edge_values", edges, columns.edge_values,
+                      detail::in_order(sorted.order, edge_values, columns.edge_values))};
 }
 
 }  // namespace m2u

@@ -102,11 +102,12 @@ void batch_norm(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma
       });
 }
 
-/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each.
+/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each. In double, as
+/// what is left of dy without them may be much less than dy.
 template <ExecutionSpace S, class R>
 void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
                                  Matrix<R, S> const& statistics, Matrix<R, S> const& dy,
-                                 Matrix<R, S> const& dgamma, Matrix<R, S> const& dbeta) {
+                                 Matrix<double, S> const& dgamma, Matrix<double, S> const& dbeta) {
   int const rows = x.extent_int(0);
   int const cols = x.extent_int(1);
   Kokkos::parallel_for(
@@ -116,18 +117,19 @@ void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
         int const last = Kokkos::min(rows, first + rows_per_block);
         R const* const mean = statistics.data();
         R const* const rstd = mean + cols;
-        R* const scaled = dgamma.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R* const plain = dbeta.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        auto const offset = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        double* const scaled = dgamma.data() + offset;
+        double* const plain = dbeta.data() + offset;
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          scaled[j] = R(0);
-          plain[j] = R(0);
+          scaled[j] = 0.0;
+          plain[j] = 0.0;
         });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
           R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            scaled[j] += gradient[j] * (in[j] - mean[j]) * rstd[j];
-            plain[j] += gradient[j];
+            scaled[j] += static_cast<double>(gradient[j] * (in[j] - mean[j]) * rstd[j]);
+            plain[j] += static_cast<double>(gradient[j]);
           });
         }
       });

@@ -8,9 +8,10 @@
 
 namespace m2u::kernels {
 
-/// partial(b, j) = sum of x(i, j) over the rows i of block b. partial: [row_blocks(rows), cols].
-template <ExecutionSpace S, class R>
-void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& partial) {
+/// partial(b, j) = sum of x(i, j) over the rows i of block b. partial: [row_blocks(rows), cols], in
+/// double where the terms may cancel out.
+template <ExecutionSpace S, class R, class A>
+void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<A, S> const& partial) {
   int const rows = x.extent_int(0);
   int const cols = x.extent_int(1);
   Kokkos::parallel_for(
@@ -19,31 +20,31 @@ void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const
         int const block = team.league_rank();
         int const first = block * rows_per_block;
         int const last = Kokkos::min(rows, first + rows_per_block);
-        R* const out = partial.data() + static_cast<std::ptrdiff_t>(block) * cols;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] = R(0); });
+        A* const out = partial.data() + static_cast<std::ptrdiff_t>(block) * cols;
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] = A(0); });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                               [&](int j) { out[j] += in[j]; });
+                               [&](int j) { out[j] += static_cast<A>(in[j]); });
         }
       });
 }
 
 /// sum(0, j) = sum of partial(b, j) over the blocks, in their order.
-template <ExecutionSpace S, class R>
-void combine_blocks(S const& space, Matrix<R, S> const& partial, Matrix<R, S> const& sum,
+template <ExecutionSpace S, class R, class A>
+void combine_blocks(S const& space, Matrix<A, S> const& partial, Matrix<R, S> const& sum,
                     bool accumulate) {
   int const blocks = partial.extent_int(0);
   int const cols = partial.extent_int(1);
-  R const* const in = partial.data();
+  A const* const in = partial.data();
   R* const out = sum.data();
   Kokkos::parallel_for(
       "m2u::kernels::combine_blocks", Kokkos::RangePolicy<S>(space, 0, cols), KOKKOS_LAMBDA(int j) {
-        R total = 0;
+        A total = 0;
         for (int b = 0; b < blocks; ++b) {
           total += in[static_cast<std::ptrdiff_t>(b) * cols + j];
         }
-        store(out[j], total, accumulate);
+        store(out[j], static_cast<R>(total), accumulate);
       });
 }
 

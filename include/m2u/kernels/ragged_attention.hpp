@@ -196,4 +196,27 @@ void attention_weights(S const& space, Matrix<R, S> const& qkv, Ragged<S> const&
       });
 }
 
+/// padded(i, j) = the attention of row i on row j of its group, 0 for j beyond the group's rows.
+template <ExecutionSpace S, class R>
+void pad_attention(S const& space, Vector<R, S> const& weights,
+                   Vector<std::int64_t, S> const& pair_offsets, Ragged<S> const& groups,
+                   Matrix<R, S> const& padded) {
+  auto const offsets = groups.offsets;
+  int const longest = groups.longest;
+  Kokkos::parallel_for(
+      "m2u::kernels::pad_attention", team_policy(space, groups.groups),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        int const group = team.league_rank();
+        int const first = offsets(group);
+        int const count = offsets(group + 1) - first;
+        Kokkos::parallel_for(Kokkos::TeamThreadRange(team, count), [&](int i) {
+          R const* const in =
+              weights.data() + pair_offsets(group) + static_cast<std::ptrdiff_t>(i) * count;
+          R* const out = padded.data() + static_cast<std::ptrdiff_t>(first + i) * longest;
+          Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, longest),
+                               [&](int j) { out[j] = j < count ? in[j] : R(0); });
+        });
+      });
+}
+
 }  // namespace m2u::kernels

@@ -32,6 +32,21 @@ class MultiheadAttention {
     return out_(tape, ragged_attention(tape, qkv, groups, heads_, {.dropout = dropout_}));
   }
 
+  /// How much each row attends to the rows of its group, averaged over the heads, without dropout.
+  /// Not differentiable; for looking at. Waits for the space.
+  /// @param x [rows, width]
+  /// @return [rows, rows of the longest group]: column j is the group's row j; the columns beyond a
+  /// group's rows are 0
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> weights(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups) const {
+    auto const& space = tape.space();
+    auto const weights = attention_weights(space, in_(tape, x).value, groups, heads_);
+    auto const padded = tape.matrix(groups.total, groups.longest);
+    kernels::pad_attention(space, weights.values, weights.offsets, groups, padded);
+    space.fence("m2u::nn::attention_weights");  // the weights end here
+    return tape.constant(padded);
+  }
+
  private:
   Linear in_;
   Linear out_;

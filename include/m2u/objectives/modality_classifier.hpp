@@ -39,24 +39,30 @@ class ModalityClassifier {
   /// @throws Error if a modality's number is not below `modalities`.
   template <ExecutionSpace S, class R>
   Scalar<S, R> operator()(Tape<S, R>& tape, std::span<Generated<S, R> const> generated) const {
+    auto const scores = logits(tape, generated);
+    auto const labels = tape.template vector<int>(scores.rows());
+    int first = 0;
+    for (auto const& part : generated) {
+      int const last = first + part.rows.rows();
+      Kokkos::deep_copy(tape.space(), Kokkos::subview(labels, std::pair(first, last)),
+                        part.modality);
+      first = last;
+    }
+    return cross_entropy(tape, scores, labels);
+  }
+
+  /// The classifier's scores before the softmax.
+  /// @return [rows of all entries, modalities]  @throws Error as above.
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> logits(Tape<S, R>& tape, std::span<Generated<S, R> const> generated) const {
     std::vector<Tensor<S, R>> parts;
-    std::vector<int> numbers;
     for (auto const& part : generated) {
       expects(part.modality < options_.modalities, "ModalityClassifier: made for ",
               options_.modalities, " modalities, but the model has a match number ", part.modality,
               "; set Options::modalities");
       parts.push_back(part.rows);
-      numbers.push_back(part.modality);
     }
-    auto const all = concat_rows(tape, parts);
-    auto const labels = tape.template vector<int>(all.rows());
-    int first = 0;
-    for (std::size_t i = 0; i < parts.size(); ++i) {
-      int const last = first + parts[i].rows();
-      Kokkos::deep_copy(tape.space(), Kokkos::subview(labels, std::pair(first, last)), numbers[i]);
-      first = last;
-    }
-    return cross_entropy(tape, linear_(tape, all), labels);
+    return linear_(tape, concat_rows(tape, parts));
   }
 
  private:

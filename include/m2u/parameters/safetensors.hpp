@@ -21,16 +21,10 @@
 
 #include "m2u/core/error.hpp"
 #include "m2u/core/file.hpp"
+#include "m2u/parameters/named_tensor.hpp"
 #include "m2u/parameters/number_types.hpp"
 
 namespace m2u {
-
-/// A tensor of floats under its name in a file.
-struct NamedTensor {
-  std::string name;
-  std::vector<std::int64_t> shape;  ///< empty for one number
-  std::vector<float> values;        ///< row-major
-};
 
 /// What a file says about one tensor.
 struct TensorInfo {
@@ -81,6 +75,11 @@ class SafetensorsFile {
     return file_.bytes().subspan(entry.begin, entry.end - entry.begin);
   }
 
+  /// Whether `tensor` reads it.
+  static bool holds_floats(TensorInfo const& info) {
+    return info.type == "F32" || info.type == "F64" || info.type == "F16" || info.type == "BF16";
+  }
+
   /// A tensor of F32, F64, F16 or BF16, as floats. @throws Error if it is of another type.
   NamedTensor tensor(std::string const& name) const {
     auto const& entry = info(name);
@@ -104,15 +103,18 @@ class SafetensorsFile {
     return result;
   }
 
-  /// The elements of a tensor of I64 or I32. @throws Error if it is of another type.
+  /// The elements of a tensor of I64, I32 or U8. @throws Error if it is of another type.
   std::vector<std::int64_t> integers(std::string const& name) const {
-    auto const& entry = info(name);
+    auto const& type = info(name).type;
     auto const widen = [](auto x) { return static_cast<std::int64_t>(x); };
-    if (entry.type == "I64") {
+    if (type == "I64") {
       return detail::convert_elements<std::int64_t, std::int64_t>(bytes(name), widen);
     }
-    expects(entry.type == "I32", path_.string(), ": the tensor \"", name, "\" is of type ",
-            entry.type, ", which is not read as integers (I64 and I32 are)");
+    if (type == "U8") {
+      return detail::convert_elements<std::uint8_t, std::int64_t>(bytes(name), widen);
+    }
+    expects(type == "I32", path_.string(), ": the tensor \"", name, "\" is of type ", type,
+            ", which is not read as integers (I64, I32 and U8 are)");
     return detail::convert_elements<std::int32_t, std::int64_t>(bytes(name), widen);
   }
 
@@ -233,17 +235,12 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
-/// Writes tensors as F32, in the given order, whole or not at all.
-/// @throws Error if a name is taken or reserved, a shape does not fit, or the file can't be
-/// written.
-inline void write_safetensors(std::filesystem::path const& path,
-                              std::span<NamedTensor const> tensors,
-                              std::map<std::string, std::string> const& metadata = {}) {
-  auto header = nlohmann::json::object();
-  if (!metadata.empty()) {
-    header["__metadata__"] = metadata;
-  }
-  std::size_t offset = 0;
+namespace detail {
+
+/// Adds tensors of one type to a file's header; `offset` is where their data begins.
+template <class T>
+void describe(std::span<T const> tensors, char const* type, std::size_t& offset,
+              nlohmann::json& header) {
   for (auto const& tensor : tensors) {
     std::size_t size = 1;
     for (auto const extent : tensor.shape) {
@@ -253,10 +250,28 @@ inline void write_safetensors(std::filesystem::path const& path,
             "\" needs ", size, " values, but there are ", tensor.values.size());
     expects(tensor.name != "__metadata__" && !header.contains(tensor.name),
             "write_safetensors: the name \"", tensor.name, "\" is reserved or used twice");
-    header[tensor.name] = {
-        {"dtype", "F32"}, {"shape", tensor.shape}, {"data_offsets", {offset, offset + 4 * size}}};
-    offset += 4 * size;
+    auto const end = offset + size * type_size(type);
+    header[tensor.name] = {{"dtype", type}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    offset = end;
   }
+}
+
+}  // namespace detail
+
+/// Writes tensors as F32 (and some as I64), in the given order, whole or not at all.
+/// @throws Error if a name is taken or reserved, a shape does not fit, or the file can't be
+/// written.
+inline void write_safetensors(std::filesystem::path const& path,
+                              std::span<NamedTensor const> tensors,
+                              std::map<std::string, std::string> const& metadata = {},
+                              std::span<NamedIntegers const> integers = {}) {
+  auto header = nlohmann::json::object();
+  if (!metadata.empty()) {
+    header["__metadata__"] = metadata;
+  }
+  std::size_t offset = 0;
+  detail::describe(integers, "I64", offset, header);  // first, so that all data is aligned
+  detail::describe(tensors, "F32", offset, header);
   std::string text;
   try {
     text = header.dump();
@@ -269,6 +284,9 @@ inline void write_safetensors(std::filesystem::path const& path,
   AtomicFile file(path);
   file.write(std::as_bytes(std::span(&size, 1)));
   file.write(text);
+  for (auto const& tensor : integers) {
+    file.write(std::as_bytes(std::span(tensor.values)));
+  }
   for (auto const& tensor : tensors) {
     file.write(std::as_bytes(std::span(tensor.values)));
   }

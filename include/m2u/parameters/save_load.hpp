@@ -3,10 +3,10 @@
 /// A model's parameters and state as a safetensors file, each under its own name.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -29,56 +29,101 @@ inline void append_tensors(std::string const& prefix, std::vector<LayoutEntry> c
   }
 }
 
-/// Fills a flat buffer from the tensors named `prefix` + an entry's name. Appends what is wrong to
-/// `problems`, one line each, and the names it looked for to `expected`.
-inline std::vector<float> collect_tensors(SafetensorsFile const& file, std::string const& prefix,
-                                          std::vector<LayoutEntry> const& entries, std::size_t size,
-                                          std::set<std::string>& expected, std::string& problems) {
-  std::vector<float> buffer(size, 0.0F);
-  for (auto const& entry : entries) {
-    auto const name = prefix + entry.name;
-    expected.insert(name);
-    std::vector<std::int64_t> const shape(entry.shape.begin(), entry.shape.end());
-    if (!file.contains(name)) {
-      problems += "\n  missing: " + name + " " + shape_text(shape);
-      continue;
+/// Tensors by name, from which flat buffers are filled; what is wrong is listed, one line each.
+class TensorCollector {
+ public:
+  explicit TensorCollector(std::vector<NamedTensor> const& tensors) {
+    for (auto const& tensor : tensors) {
+      if (!left_.emplace(tensor.name, &tensor).second) {
+        problems_ += "\n  twice: " + tensor.name;
+      }
     }
-    if (file.info(name).shape != shape) {
-      problems += "\n  misshapen: " + name + " is " + shape_text(file.info(name).shape) +
-                  ", but the model has " + shape_text(shape);
-      continue;
-    }
-    auto const tensor = file.tensor(name);
-    if (!std::all_of(tensor.values.begin(), tensor.values.end(),
-                     [](float x) { return std::isfinite(x); })) {
-      problems += "\n  not finite: " + name;
-    }
-    std::copy(tensor.values.begin(), tensor.values.end(),
-              buffer.begin() + static_cast<std::ptrdiff_t>(entry.slice.offset));
   }
-  return buffer;
-}
 
-inline void append_unexpected(SafetensorsFile const& file, std::set<std::string> const& expected,
-                              std::string& problems) {
-  for (auto const& name : file.names()) {
-    if (!expected.contains(name)) {
-      problems += "\n  unexpected: " + name + " " + shape_text(file.info(name).shape);
+  /// A buffer of `size` from the tensors named `prefix` + an entry's name.
+  std::vector<float> take(std::string const& prefix, std::vector<LayoutEntry> const& entries,
+                          std::size_t size) {
+    std::vector<float> buffer(size, 0.0F);
+    for (auto const& entry : entries) {
+      auto const name = prefix + entry.name;
+      std::vector<std::int64_t> const shape(entry.shape.begin(), entry.shape.end());
+      auto const found = left_.extract(name);
+      if (found.empty()) {
+        problems_ += "\n  missing: " + name + " " + shape_text(shape);
+      } else if (found.mapped()->shape != shape) {
+        problems_ += "\n  misshapen: " + name + " is " + shape_text(found.mapped()->shape) +
+                     ", but the model has " + shape_text(shape);
+      } else {
+        auto const& values = found.mapped()->values;
+        if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
+          problems_ += "\n  not finite: " + name;
+        }
+        std::copy(values.begin(), values.end(),
+                  buffer.begin() + static_cast<std::ptrdiff_t>(entry.slice.offset));
+      }
     }
+    return buffer;
   }
+
+  /// Everything that was wrong, tensors that nothing took included; empty if nothing was.
+  std::string problems() const {
+    auto text = problems_;
+    for (auto const& [name, tensor] : left_) {
+      text += "\n  unexpected: " + name + " " + shape_text(tensor->shape);
+    }
+    return text;
+  }
+
+ private:
+  std::map<std::string, NamedTensor const*> left_;
+  std::string problems_;
+};
+
+/// All of a file's tensors as floats.
+inline std::vector<NamedTensor> tensors_of(SafetensorsFile const& file) {
+  std::vector<NamedTensor> tensors;
+  for (auto const& name : file.names()) {
+    tensors.push_back(file.tensor(name));
+  }
+  return tensors;
 }
 
 }  // namespace detail
+
+/// Every parameter, then every state entry, under its name. Waits for the device.
+template <ExecutionSpace S>
+std::vector<NamedTensor> parameter_tensors(Parameters<S> const& theta) {
+  Kokkos::fence("m2u::parameters::save");
+  std::vector<NamedTensor> tensors;
+  detail::append_tensors("", theta.layout().parameters(), to_host(S{}, theta.values()), tensors);
+  detail::append_tensors("", theta.layout().state(), to_host(S{}, theta.state()), tensors);
+  return tensors;
+}
+
+/// Sets every parameter and every state entry from the tensor of its name.
+/// @param what names where they come from in messages
+/// @throws Error listing every tensor that is missing, unexpected, misshapen or not finite; the
+/// parameters are then as before.
+template <ExecutionSpace S>
+void assign_parameters(Parameters<S> const& theta, std::vector<NamedTensor> const& tensors,
+                       std::string const& what) {
+  auto const& layout = theta.layout();
+  detail::TensorCollector collector(tensors);
+  auto const values = collector.take("", layout.parameters(), layout.parameter_size());
+  auto const state = collector.take("", layout.state(), layout.state_size());
+  auto const problems = collector.problems();
+  expects(problems.empty(), what, " does not fit the model:", problems);
+  Kokkos::fence("m2u::parameters::load");
+  from_host(S{}, std::span<float const>(values), theta.values());
+  from_host(S{}, std::span<float const>(state), theta.state());
+}
 
 /// Writes every parameter and every state entry under its name, atomically, with a checksum of
 /// everything in the metadata. Waits for the device.
 template <ExecutionSpace S>
 void save_parameters(std::filesystem::path const& path, Parameters<S> const& theta,
                      std::map<std::string, std::string> metadata = {}) {
-  Kokkos::fence("m2u::parameters::save");
-  std::vector<NamedTensor> tensors;
-  detail::append_tensors("", theta.layout().parameters(), to_host(S{}, theta.values()), tensors);
-  detail::append_tensors("", theta.layout().state(), to_host(S{}, theta.state()), tensors);
+  auto tensors = parameter_tensors(theta);
   add_content_sum(tensors, metadata);
   write_safetensors(path, tensors, metadata);
 }
@@ -92,18 +137,7 @@ std::map<std::string, std::string> load_parameters(std::filesystem::path const& 
                                                    Parameters<S> const& theta) {
   SafetensorsFile const file(path);
   check_content_sum(file);
-  auto const& layout = theta.layout();
-  std::set<std::string> expected;
-  std::string problems;
-  auto const values = detail::collect_tensors(file, "", layout.parameters(),
-                                              layout.parameter_size(), expected, problems);
-  auto const state =
-      detail::collect_tensors(file, "", layout.state(), layout.state_size(), expected, problems);
-  detail::append_unexpected(file, expected, problems);
-  expects(problems.empty(), path.string(), " does not fit the model:", problems);
-  Kokkos::fence("m2u::parameters::load");
-  from_host(S{}, std::span<float const>(values), theta.values());
-  from_host(S{}, std::span<float const>(state), theta.state());
+  assign_parameters(theta, detail::tensors_of(file), path.string());
   return file.metadata();
 }
 

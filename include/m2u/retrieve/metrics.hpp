@@ -105,6 +105,61 @@ inline RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
   return detail::summarise_ranks(std::move(ranks), pool);
 }
 
+/// The targets that one query chooses among.
+struct Candidates {
+  std::vector<int> rows;  ///< of the targets
+  int answer = 0;         ///< which of `rows` is the right one
+};
+
+/// What retrieval_among gives.
+struct GroupedRetrieval {
+  RetrievalMetrics metrics;         ///< `pool`: the largest number of candidates
+  double chance_recall_at_1 = 0.0;  ///< of a guess: the mean of 1 / candidates
+};
+
+/// Retrieval where each query has candidates of its own, for example the molecules of its formula.
+/// Similarity and ties as in retrieval_metrics.
+/// @param queries [n, d]  @param targets [m, d]  @param candidates n of them
+/// @throws Error if shapes or row numbers do not fit, or there are no queries.
+inline GroupedRetrieval retrieval_among(Matrix<float, Host> const& queries,
+                                        Matrix<float, Host> const& targets,
+                                        std::span<Candidates const> candidates) {
+  expects(!candidates.empty() && queries.extent(0) == candidates.size() &&
+              queries.extent(1) == targets.extent(1),
+          "retrieval_among: queries ", shape(queries), " and targets ", shape(targets), " with ",
+          candidates.size(), " lists of candidates do not fit");
+  Host const space;
+  auto const wide = [&](Matrix<float, Host> const& rows, char const* what) {
+    return detail::wide_rows(space, rows, 0, rows.extent_int(0), true, what);
+  };
+  auto const from = wide(queries, "retrieval_among: query");
+  auto const to = wide(targets, "retrieval_among: target");
+  std::vector<double> ranks;
+  GroupedRetrieval result;
+  int largest = 0;
+  for (std::size_t i = 0; i < candidates.size(); ++i) {
+    auto const& [rows, answer] = candidates[i];
+    auto const count = static_cast<int>(rows.size());
+    expects(answer >= 0 && answer < count, "retrieval_among: the answer of query ", i, " is number ",
+            answer, " of ", count, " candidates");
+    std::vector<double> scores;
+    for (int const row : rows) {
+      expects(row >= 0 && row < targets.extent_int(0), "retrieval_among: there is no target ", row);
+      double score = 0.0;
+      for (int k = 0; k < queries.extent_int(1); ++k) {
+        score += from.rows(static_cast<int>(i), k) * to.rows(row, k);
+      }
+      scores.push_back(score);
+    }
+    ranks.push_back(detail::rank_of(scores, static_cast<std::size_t>(answer)));
+    result.chance_recall_at_1 += 1.0 / count;
+    largest = std::max(largest, count);
+  }
+  result.chance_recall_at_1 /= static_cast<double>(candidates.size());
+  result.metrics = detail::summarise_ranks(std::move(ranks), largest);
+  return result;
+}
+
 /// The same for row-major spans of rows of `cols` numbers.
 inline RetrievalMetrics retrieval_metrics(std::span<float const> queries,
                                           std::span<float const> targets, int cols) {

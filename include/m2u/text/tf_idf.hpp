@@ -34,6 +34,7 @@ class TfIdf {
   }
 
   int texts() const { return texts_; }
+  int min_texts() const { return min_texts_; }
   std::vector<int> const& texts_with() const { return texts_with_; }
 
   /// @throws Error if a column is outside the buckets.

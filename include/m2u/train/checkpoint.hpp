@@ -7,7 +7,6 @@
 #include <charconv>
 #include <filesystem>
 #include <map>
-#include <set>
 #include <string>
 #include <system_error>
 #include <utility>
@@ -133,20 +132,17 @@ void load_checkpoint(std::filesystem::path const& path, TrainingState<S>& state)
   expects(file.text("optimiser") == optimiser.name, path.string(),
           " is of a run with the optimiser ", file.text("optimiser"), ", but now it is ",
           optimiser.name);
-  std::set<std::string> expected;
-  std::string problems;
-  auto const values = detail::collect_tensors(file.tensors(), "values.", layout.parameters(),
-                                              layout.parameter_size(), expected, problems);
-  auto const model_state = detail::collect_tensors(file.tensors(), "state.", layout.state(),
-                                                   layout.state_size(), expected, problems);
+  auto const tensors = detail::tensors_of(file.tensors());
+  detail::TensorCollector collector(tensors);
+  auto const values = collector.take("values.", layout.parameters(), layout.parameter_size());
+  auto const model_state = collector.take("state.", layout.state(), layout.state_size());
   std::vector<std::vector<float>> buffers;
   for (auto const& [name, buffer] : optimiser.buffers) {
     auto const extent = static_cast<int>(buffer.extent(0));
     LayoutEntry const entry{name, {extent}, {0, 1, extent}, {}};
-    buffers.push_back(detail::collect_tensors(file.tensors(), "optimiser.", {entry},
-                                              buffer.extent(0), expected, problems));
+    buffers.push_back(collector.take("optimiser.", {entry}, buffer.extent(0)));
   }
-  detail::append_unexpected(file.tensors(), expected, problems);
+  auto const problems = collector.problems();
   expects(problems.empty(), path.string(), " does not fit the model or the optimiser:", problems);
   auto const epoch = file.number("epoch", 1U << 30U);
   auto const step = file.number("step", 1ULL << 60U);

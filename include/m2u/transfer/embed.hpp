@@ -47,6 +47,7 @@ struct Embeddings {
   std::vector<int> ids;  ///< the samples' numbers, in the order of the rows
   HostRows hub;
   std::vector<ModalityVectors> modalities;
+  HostRows fused;  ///< one row per sample, if the model has a fused(…) part
 
   /// @throws Error naming the modalities if there is none of this name.
   ModalityVectors const& modality(std::string_view name) const {
@@ -85,17 +86,22 @@ Embeddings embed(S const& space, Model const& model, Parameters<S> const& theta,
     tape.reset(step);
     auto const pooled = model.hub(tape, *batch);
     take(result.hub, pooled);
+    if constexpr (Model::fuses()) {
+      take(result.fused, model.fuse(tape, pooled));
+    }
     result.ids.insert(result.ids.end(), batch->ids().begin(), batch->ids().end());
-    model.for_each_match([&](int number, auto const& match) {
+    model.for_each_match([&]<class M>(int number, M const& match) {
       auto& vectors = result.modalities[static_cast<std::size_t>(number)];
       if (options.generated) {
         take(vectors.generated, model.generate(tape, match, pooled));
       }
-      auto const* const modality = options.real ? batch->find(match.modality()) : nullptr;
-      if (modality != nullptr && modality->rows.picked() > 0) {
-        take(vectors.real, model.encode(tape, match, *batch));
-        for (int const row : to_host(space, modality->rows.rows)) {
-          vectors.samples.push_back(batch->ids()[static_cast<std::size_t>(row)]);
+      if constexpr (requires { match.encoder; }) {  // a generator has no real vectors
+        auto const* const modality = options.real ? batch->find(match.modality()) : nullptr;
+        if (modality != nullptr && modality->rows.picked() > 0) {
+          take(vectors.real, model.encode(tape, match, *batch));
+          for (int const row : to_host(space, modality->rows.rows)) {
+            vectors.samples.push_back(batch->ids()[static_cast<std::size_t>(row)]);
+          }
         }
       }
     });

@@ -20,6 +20,15 @@
 
 namespace m2u {
 
+namespace detail {
+template <class Part>
+inline constexpr bool is_match = requires(Part const& part) {
+  part.encoder;
+  part.adapter;
+  part.objective;
+};
+}  // namespace detail
+
 /// A hub and what teaches it: `MultiToUni{hub(…), match<"3d">(…), match<"text">(…), joint(…)}`.
 /// Holds slices and options only; the numbers are in Parameters.
 template <class HubPart, class... Parts>
@@ -28,17 +37,25 @@ class MultiToUni {
   explicit MultiToUni(HubPart hub, Parts... parts)
       : hub_(std::move(hub)), parts_(std::move(parts)...) {}
 
-  /// The loss of a batch. The hub is encoded once; each match gathers the rows that have its
-  /// modality and is skipped, and said so, with fewer than two of them.
-  /// @throws Error if a sample lacks the hub's modality.
+  /// The loss of a batch. The hub is encoded once and each match gathers the rows that have its
+  /// modality, or the hub is encoded for each match (HubPasses::each, which needs the batch's
+  /// modalities "hub/match": see TableDatasetOptions). A match with fewer than two rows is skipped,
+  /// and said so. Generators take no part.
+  /// @throws Error if a sample lacks the hub's modality or the batch lacks one that is needed.
   template <ExecutionSpace S, class R>
   Losses<S, R> losses(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
+    static_assert(
+        learns(),
+        "MultiToUni::losses: the model has no match<\"…\">(…) part, so there is nothing to "
+        "learn from; a model of generators can only generate");
     Kokkos::Profiling::ScopedRegion const region("m2u::transfer::losses");
-    auto const pooled = hub(tape, batch);
+    auto const pooled = hub_passes() == HubPasses::once ? hub(tape, batch) : Tensor<S, R>{};
     Losses<S, R> result;
     std::vector<Generated<S, R>> generated;
-    for_each_match([&](int number, auto const& match) {
-      result.terms.push_back(match_term(tape, batch, pooled, number, match, generated));
+    for_each_match([&]<class M>(int number, M const& match) {
+      if constexpr (detail::is_match<M>) {
+        result.terms.push_back(match_term(tape, batch, pooled, number, match, generated));
+      }
     });
     for_each_joint([&](auto const& joint) {
       LossTerm<S, R> term{"joint", {}, joint.objective.weight(), 0, generated.empty()};
@@ -66,7 +83,8 @@ class MultiToUni {
     return hub_.encoder(tape, batch.template get<Batch>(HubPart::modality()));
   }
 
-  /// Vectors of a match's modality generated from hub rows: [rows, width of the modality].
+  /// Vectors of a match's or generator's modality generated from hub rows: [rows, width of the
+  /// modality].
   template <ExecutionSpace S, class R, class M>
   Tensor<S, R> generate(Tape<S, R>& tape, M const& match, Tensor<S, R> const& hub_rows) const {
     return normalised(tape, match.adapter(tape, hub_rows));
@@ -79,7 +97,8 @@ class MultiToUni {
     return normalised(tape, match.encoder(tape, batch.template get<Batch>(M::modality())));
   }
 
-  /// Calls f(number, match) for each match, in order.
+  /// Calls f(number, part) for each match and each generator, in order; only matches have an
+  /// `encoder`.
   template <class F>
   void for_each_match(F const& f) const {
     int number = 0;
@@ -90,13 +109,48 @@ class MultiToUni {
     });
   }
 
-  /// The names of the matches, in order.
+  /// The names of the matches and generators, in order.
   std::vector<std::string> modalities() const {
     std::vector<std::string> names;
     for_each_match([&](int, auto const& match) { names.emplace_back(match.modality()); });
     return names;
   }
   static constexpr std::string_view hub_modality() { return HubPart::modality(); }
+  /// Whether there is something to learn from: a match.
+  static constexpr bool learns() { return (detail::is_match<Parts> || ...); }
+  /// Whether there is a fused(…) part.
+  static constexpr bool fuses() {
+    return (requires(Parts const& part) { part.fusion; } || ...);
+  }
+
+  /// The hub's rows fused with the vectors that every match and generator makes of them; the hub's
+  /// rows go through the shared norm first, as the generated ones do.
+  template <ExecutionSpace S, class R>
+    requires(fuses())
+  Tensor<S, R> fuse(Tape<S, R>& tape, Tensor<S, R> const& hub_rows) const {
+    std::vector<Tensor<S, R>> generated;
+    for_each_match([&](int /*number*/, auto const& match) {
+      generated.push_back(generate(tape, match, hub_rows));
+    });
+    auto const query = normalised(tape, hub_rows);
+    Tensor<S, R> result;
+    for_each_part([&](auto const& part) {
+      if constexpr (requires { part.fusion; }) {
+        result = part.fusion(tape, query, generated);
+      }
+    });
+    return result;
+  }
+
+  HubPasses hub_passes() const {
+    auto result = HubPasses::once;
+    for_each_part([&](auto const& part) {
+      if constexpr (requires { part.hub_passes; }) {
+        result = part.hub_passes;
+      }
+    });
+    return result;
+  }
 
  private:
   template <class F>
@@ -123,6 +177,22 @@ class MultiToUni {
     return x;
   }
 
+  /// The hub on the samples that have a match's modality alone.
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> encode_hub_part(Tape<S, R>& tape, MultiBatch<S> const& batch,
+                               std::string_view modality, int present) const {
+    using Batch = typename decltype(hub_.encoder)::template Batch<S>;
+    auto const name = hub_part_name(HubPart::modality(), modality);
+    auto const* const part = batch.find(name);
+    expects(part != nullptr, "MultiToUni: HubPasses::each needs the batch's modality \"", name,
+            "\"; TableDatasetOptions::hub_parts = \"", HubPart::modality(),
+            "\" makes the data set add it");
+    auto const rows = hub_.encoder(tape, batch.template get<Batch>(name));
+    expects(part->rows.picked() == present && rows.rows() == present, "MultiToUni: \"", name,
+            "\" has ", rows.rows(), " rows, but \"", modality, "\" ", present);
+    return rows;
+  }
+
   template <ExecutionSpace S, class R, class M>
   LossTerm<S, R> match_term(Tape<S, R>& tape, MultiBatch<S> const& batch,
                             Tensor<S, R> const& pooled, int number, M const& match,
@@ -134,7 +204,10 @@ class MultiToUni {
       return term;
     }
     Kokkos::Profiling::ScopedRegion const region("m2u::transfer::match " + term.name);
-    auto const rows = present == batch.size() ? pooled : gather_rows(tape, pooled, modality->rows);
+    auto const rows = hub_passes() == HubPasses::each
+                          ? encode_hub_part(tape, batch, M::modality(), present)
+                      : present == batch.size() ? pooled
+                                                : gather_rows(tape, pooled, modality->rows);
     auto const from = generate(tape, match, rows);
     term.value = match.objective(tape, from, encode(tape, match, batch));
     generated.push_back({number, from});

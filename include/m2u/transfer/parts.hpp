@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The parts of a MultiToUni model: hub, matches, joint objectives, a shared norm. Names live here,
-/// in the outer layer; kernels never see them.
+/// The parts of a MultiToUni model: hub, matches, generators, joint objectives, a shared norm.
+/// Names live here, in the outer layer; kernels never see them.
 #pragma once
 
 #include <algorithm>
@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "m2u/objectives/modality_classifier.hpp"
+#include "m2u/transfer/hub_passes.hpp"
 #include "m2u/transfer/multi_batch.hpp"
 
 namespace m2u {
@@ -77,6 +78,20 @@ struct Match {
   static constexpr std::string_view modality() { return name.view(); }
 };
 
+/// A modality that is generated from the hub, but has no encoder of its own: nothing to learn it
+/// from.
+template <Name name, class A>
+struct Generator {
+  A adapter;
+  static constexpr std::string_view modality() { return name.view(); }
+};
+
+/// What makes one vector of the hub's and all generated ones, for tasks that come after.
+template <class F>
+struct Fused {
+  F fusion;
+};
+
 /// An objective of all generated vectors.
 template <class J>
 struct Joint {
@@ -111,6 +126,31 @@ Match<name, E, A, O> match(E encoder, A adapter, O objective, double weight = 1.
                               "Tensor<S, R> const& from, "
                               "Tensor<S, R> const& to) -> Scalar<S, R>");
   return {std::move(encoder), std::move(adapter), std::move(objective), weight};
+}
+
+/// A part of a model that generates a modality without an encoder for it, for example one that was
+/// trained elsewhere.
+template <Name name, class A>
+Generator<name, A> generator(A adapter) {
+  static_assert(
+      Adapter<A>,
+      "m2u::generator: the adapter needs a const call operator (Tape<S, R>&, Tensor<S, R> const& "
+      "hub_rows) -> Tensor<S, R>");
+  return {std::move(adapter)};
+}
+
+/// What makes one vector of the hub's and all generated ones: MultiToUni::fuse.
+template <class F>
+Fused<F> fused(F fusion) {
+  static_assert(
+      requires(F const& f, Tape<Kokkos::DefaultExecutionSpace>& tape,
+               Tensor<Kokkos::DefaultExecutionSpace> const& rows,
+               std::vector<Tensor<Kokkos::DefaultExecutionSpace>> const& generated) {
+        { f(tape, rows, generated) } -> std::same_as<Tensor<Kokkos::DefaultExecutionSpace>>;
+      },
+      "m2u::fused: needs a const call operator (Tape<S, R>&, Tensor<S, R> const& hub_rows, "
+      "std::span<Tensor<S, R> const> generated) -> Tensor<S, R>, for example m2u::Fusion");
+  return {std::move(fusion)};
 }
 
 template <class J>

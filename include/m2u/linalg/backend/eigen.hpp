@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// gemm on the host: blocks of rows of the result in parallel, single-threaded Eigen in each.
-/// The only place where Eigen is included.
+/// Eigen is included only in this folder.
 #pragma once
 
 #include <algorithm>

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+/// @file
+/// Device code: normalisation of each column over the rows of each group.
+#pragma once
+
+#include "m2u/core/matrix.hpp"
+#include "m2u/core/ragged.hpp"
+#include "m2u/kernels/elementwise.hpp"
+
+namespace m2u::kernels {
+
+/// With h = x - share · mean over the group: y = weight · h / √(mean of h² + eps) + bias. Stores each
+/// group's mean and reciprocal root: [groups, cols] each.
+template <ExecutionSpace S, class R>
+void graph_norm(S const& space, Matrix<R, S> const& x, Ragged<S> const& groups,
+                Matrix<R, S> const& weight, Matrix<R, S> const& bias, Matrix<R, S> const& share,
+                R eps, Matrix<R, S> const& y, Matrix<R, S> const& mean, Matrix<R, S> const& scale) {
+  int const cols = x.extent_int(1);
+  auto const offsets = groups.offsets;
+  Kokkos::parallel_for(
+      "m2u::kernels::graph_norm", team_policy(space, groups.groups),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        std::ptrdiff_t const row = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        int const first = offsets(team.league_rank());
+        int const last = offsets(team.league_rank() + 1);
+        R const part = R(1) / static_cast<R>(Kokkos::max(1, last - first));
+        R* const m = mean.data() + row;
+        R* const r = scale.data() + row;
+        R const* const w = weight.data();
+        R const* const b = bias.data();
+        R const* const s = share.data();
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+          m[j] = R(0);
+          r[j] = R(0);
+        });
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { m[j] += part * in[j]; });
+        }
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            R const h = in[j] - s[j] * m[j];
+            r[j] += part * h * h;
+          });
+        }
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                             [&](int j) { r[j] = R(1) / Kokkos::sqrt(r[j] + eps); });
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R* const out = y.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            out[j] = (in[j] - s[j] * m[j]) * r[j] * w[j] + b[j];
+          });
+        }
+      });
+}
+
+/// Each group's part of the parameters' gradients: of weight Σ dy · ĥ, of bias Σ dy, of share
+/// -mean · Σ dh, [groups, cols] each, with ĥ the normalised rows and dh the gradient of h.
+template <ExecutionSpace S, class R>
+void graph_norm_sums(S const& space, Matrix<R, S> const& x, Ragged<S> const& groups,
+                     Matrix<R, S> const& weight, Matrix<R, S> const& share,
+                     Matrix<R, S> const& mean, Matrix<R, S> const& scale, Matrix<R, S> const& dy,
+                     Matrix<R, S> const& dweight, Matrix<R, S> const& dbias,
+                     Matrix<R, S> const& dshare) {
+  int const cols = x.extent_int(1);
+  auto const offsets = groups.offsets;
+  Kokkos::parallel_for(
+      "m2u::kernels::graph_norm_sums", team_policy(space, groups.groups),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        std::ptrdiff_t const row = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        R const* const m = mean.data() + row;
+        R const* const r = scale.data() + row;
+        R const* const w = weight.data();
+        R const* const s = share.data();
+        R* const scaled = dweight.data() + row;
+        R* const plain = dbias.data() + row;
+        R* const shift = dshare.data() + row;
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+          scaled[j] = R(0);
+          plain[j] = R(0);
+        });
+        int const last = offsets(team.league_rank() + 1);
+        for (int i = offsets(team.league_rank()); i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            scaled[j] += gradient[j] * (in[j] - s[j] * m[j]) * r[j];
+            plain[j] += gradient[j];
+          });
+        }
+        // Σ dh = r w (Σ dy - Σ ĥ · mean of dy ĥ), and the mean of ĥ is r (1 - share) mean.
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+          R const centre = r[j] * (R(1) - s[j]) * m[j];
+          shift[j] = -m[j] * r[j] * w[j] * (plain[j] - centre * scaled[j]);
+        });
+      });
+}
+
+/// dx = dh - share · mean of dh, with dh = scale · weight · (dy - ĥ · mean of dy ĥ), from the sums
+/// above.
+template <ExecutionSpace S, class R>
+void graph_norm_backward(S const& space, Matrix<R, S> const& x, Ragged<S> const& groups,
+                         Matrix<R, S> const& weight, Matrix<R, S> const& share,
+                         Matrix<R, S> const& mean, Matrix<R, S> const& scale,
+                         Matrix<R, S> const& dy, Matrix<R, S> const& dweight,
+                         Matrix<R, S> const& dbias, Matrix<R, S> const& dx, bool accumulate) {
+  int const cols = x.extent_int(1);
+  auto const offsets = groups.offsets;
+  Kokkos::parallel_for(
+      "m2u::kernels::graph_norm_backward", team_policy(space, groups.groups),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        std::ptrdiff_t const row = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
+        int const first = offsets(team.league_rank());
+        int const last = offsets(team.league_rank() + 1);
+        R const part = R(1) / static_cast<R>(Kokkos::max(1, last - first));
+        R const* const m = mean.data() + row;
+        R const* const r = scale.data() + row;
+        R const* const w = weight.data();
+        R const* const s = share.data();
+        R const* const scaled = dweight.data() + row;
+        R const* const plain = dbias.data() + row;
+        for (int i = first; i < last; ++i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R* const out = dx.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            R const h = (in[j] - s[j] * m[j]) * r[j];
+            R const centre = r[j] * (R(1) - s[j]) * m[j];
+            R const mean_dh = part * (plain[j] - centre * scaled[j]);
+            R const dh = gradient[j] - h * part * scaled[j];
+            store(out[j], r[j] * w[j] * (dh - s[j] * mean_dh), accumulate);
+          });
+        }
+      });
+}
+
+}  // namespace m2u::kernels

@@ -1,0 +1,15 @@
+# SPDX-License-Identifier: Apache-2.0
+# Runs m2u_parity on the folder "reference" of the shared data, which a checkout need not have.
+if(DEFINED ENV{M2U_SHARED})
+  set(folder $ENV{M2U_SHARED}/reference)
+else()
+  set(folder ${SOURCE}/../shared/reference)
+endif()
+if(NOT EXISTS ${folder}/manifest.json)
+  message("skipped: ${folder} is not there; set M2U_SHARED to the folder of the shared data")
+  return()
+endif()
+execute_process(COMMAND ${PROGRAM} ${folder} RESULT_VARIABLE result)
+if(NOT result EQUAL 0)
+  message(FATAL_ERROR "m2u_parity ${folder}: ${result}")
+endif()
