@@ -131,8 +131,7 @@ void run_import(ImportArguments const& arguments, Common const& common) {
   auto const form = arguments.form == "auto" ? form_of(file) : form_from_string(arguments.form);
   auto const configuration = configuration_of(file, form, arguments.heads);
   Engine const fresh(configuration, common.seed);
-  auto const imported =
-      import_weights(file, fresh.tensors(), {form, arguments.allow_missing});
+  auto const imported = import_weights(file, fresh.tensors(), {form, arguments.allow_missing});
   auto const engine = Engine::from_tensors(configuration, imported.tensors);
   engine.save(arguments.out, {{"imported_from", fs::path(arguments.from).filename().string()},
                               {"initial_values_kept", imported.kept}});
@@ -153,19 +152,19 @@ void run_export(ExportArguments const& arguments) {
   expect_writable(arguments.out);
   auto const engine = Engine::load(arguments.model);
   auto const& configuration = engine.configuration();
-  m2u::expects(configuration.form != "pretraining" || configuration.bio.size() == 3, arguments.model,
-               " has ", configuration.bio.size(),
+  m2u::expects(configuration.form != "pretraining" || configuration.bio.size() == 3,
+               arguments.model, " has ", configuration.bio.size(),
                " vocabularies of bio features, but the reference has three: targets, enzymes and "
                "categories");
-  auto const exported =
-      export_weights(engine.tensors(), form_from_string(configuration.form));
+  auto const exported = export_weights(engine.tensors(), form_from_string(configuration.form));
   m2u::write_safetensors(arguments.out, exported.tensors, {{"format", "pt"}}, exported.counters);
   std::cout << "wrote " << exported.tensors.size() + exported.counters.size() << " tensors to "
             << arguments.out << '\n';
 }
 
 void add_names(CLI::App& command, std::string& names) {
-  command.add_option("--names", names, "Whose names the tensors have: m2umol, the authors' program")
+  command
+      .add_option("--names", names, "Whose names the tensors have: m2umol, the authors' program")
       ->required()
       ->check(CLI::IsMember({"m2umol"}));
 }
@@ -181,9 +180,7 @@ void add_import(CLI::App& program, Common& common, Body& body) {
       ->required()
       ->check(not_empty());
   add_names(*command, a.names);
-  command->add_option("--out", a.out, "model.safetensors to write")
-      ->required()
-      ->check(not_empty());
+  command->add_option("--out", a.out, "model.safetensors to write")->required()->check(not_empty());
   command
       ->add_option("--form", a.form,
                    "pretraining (all encoders), package (graph encoder, adapters and fusion), or "
@@ -220,9 +217,7 @@ void add_export(CLI::App& program, Common& common, Body& body) {
       ->required()
       ->check(not_empty());
   add_common(*command, common);
-  command->callback([arguments, &body] {
-    body = [arguments] { run_export(*arguments); };
-  });
+  command->callback([arguments, &body] { body = [arguments] { run_export(*arguments); }; });
 }
 
 }  // namespace m2umol

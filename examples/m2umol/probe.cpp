@@ -41,8 +41,8 @@ struct ProbeArguments {
 /// What the table gave.
 struct ProbeInput {
   ProbeData data;
-  m2u::Table graphs;           ///< one row per molecule of the data
-  ProbeVectors fingerprints;   ///< Morgan
+  m2u::Table graphs;          ///< one row per molecule of the data
+  ProbeVectors fingerprints;  ///< Morgan
   std::vector<m2u::Reject> rejects;
   std::size_t records = 0;
 };
@@ -122,8 +122,7 @@ void fill_input(ProbeInput& input, std::vector<m2u::MoleculeRecord> const& usabl
                 std::vector<ProbeRecord> const& described, Configuration const& configuration,
                 int threads) {
   PrepareBar bar;
-  auto prepared =
-      m2u::prepare_molecules(usable, graph_only(configuration, threads), std::ref(bar));
+  auto prepared = m2u::prepare_molecules(usable, graph_only(configuration, threads), std::ref(bar));
   bar.done();
   for (auto const& reject : prepared.rejects.list()) {
     input.rejects.push_back(reject);
@@ -153,12 +152,11 @@ void fill_input(ProbeInput& input, std::vector<m2u::MoleculeRecord> const& usabl
 
 /// How many records were rejected, and why the first was.
 std::string reject_note(ProbeInput const& input) {
-  return input.rejects.empty() ? std::string()
-                               : "; " + std::to_string(input.rejects.size()) + " of " +
-                                     std::to_string(input.records) +
-                                     " records were rejected, the first at line " +
-                                     std::to_string(input.rejects.front().line) + ": " +
-                                     input.rejects.front().reason;
+  return input.rejects.empty()
+             ? std::string()
+             : "; " + std::to_string(input.rejects.size()) + " of " +
+                   std::to_string(input.records) + " records were rejected, the first at line " +
+                   std::to_string(input.rejects.front().line) + ": " + input.rejects.front().reason;
 }
 
 /// @throws m2u::Error if there is nothing to predict.
@@ -237,31 +235,15 @@ void warn_of_rejects(ProbeInput const& input, std::string const& table) {
   }
 }
 
-/// Whether a row of a prepared table was kept out of training.
-bool held_out(m2u::Table const& table, int row) {
-  auto const name = std::string("held_out");
-  for (auto const& column : table.columns()) {
-    if (column.name == name && column.type == m2u::ColumnType::i32) {
-      auto const value = table.column<int>(name)[row];
-      return !value.empty() && value[0] != 0;
-    }
-    if (column.name == name && column.type == m2u::ColumnType::bytes) {
-      auto const text = table.text(name, row);  // a flag, or a word of the user's table
-      return !(text.empty() || text == "0" || text == "false" || text == "no" ||
-               text == std::string_view("\0", 1));
-    }
-    m2u::expects(column.name != name, "the column \"held_out\" holds neither integers nor text");
-  }
-  return false;
-}
-
 /// Which molecules a model was trained on, by canonical SMILES.
 std::vector<bool> seen_molecules(ProbeData const& data, fs::path const& folder) {
   auto const table = m2u::open_shards(folder);
   m2u::expects(table.has("smiles"), folder.string(), " has no column \"smiles\"");
+  auto const held_out =
+      table.has("held_out") ? table.column<char>("held_out") : m2u::Column<char>();
   std::unordered_set<std::string> trained;
   for (int row = 0; row < table.size(); ++row) {
-    if (!held_out(table, row)) {
+    if (!table.has("held_out") || held_out[row].empty() || held_out[row][0] != 1) {
       trained.emplace(table.text("smiles", row));
     }
   }
@@ -481,8 +463,8 @@ void describe_study(ProbeInput const& input, ProbeArguments const& arguments) {
   std::cout << "linear probe of " << arguments.model << " on " << arguments.table << ": "
             << data.smiles.size() << " molecules, " << data.tasks.size()
             << (data.tasks.size() == 1 ? " label, " : " labels, ") << arguments.splits
-            << " random scaffold splits; "
-            << (data.regression ? "RMSE" : "ROC-AUC") << ", mean ± standard error over splits\n";
+            << " random scaffold splits; " << (data.regression ? "RMSE" : "ROC-AUC")
+            << ", mean ± standard error over splits\n";
   if (data.seen.empty()) {
     std::cout << "molecules unseen in pre-training are not told apart: --seen names the data that "
                  "the model was trained on\n";

@@ -127,8 +127,7 @@ std::optional<double> probe_metric(ProbePart const& part, std::vector<double> co
 /// minus RMSE in regression. 0 for an empty part, so that the strongest penalty stays.
 inline double validation_score(ProbePart const& part, std::vector<double> const& predictions,
                                bool regression) {
-  if (auto const metric =
-          probe_metric(part, predictions, regression, [](int) { return true; })) {
+  if (auto const metric = probe_metric(part, predictions, regression, [](int) { return true; })) {
     return regression ? -*metric : *metric;
   }
   double loss = 0.0;
@@ -171,7 +170,8 @@ inline TaskScore probe_task(ProbeData const& data, ProbeTask const& task,
     model = data.regression
                 ? m2u::ridge_regression(train.x, train.labels, c, std::move(model), options)
                 : m2u::logistic_regression(train.x, train.classes(), c, std::move(model), options);
-    double const reached = detail::validation_score(validation, model(validation.x), data.regression);
+    double const reached =
+        detail::validation_score(validation, model(validation.x), data.regression);
     if (reached > best) {
       best = reached;
       score.c = c;
@@ -180,8 +180,7 @@ inline TaskScore probe_task(ProbeData const& data, ProbeTask const& task,
   }
   auto const test = part(detail::labelled(split.test, task.labels));
   auto const predictions = chosen(test.x);
-  score.all =
-      detail::probe_metric(test, predictions, data.regression, [](int) { return true; });
+  score.all = detail::probe_metric(test, predictions, data.regression, [](int) { return true; });
   if (!data.seen.empty()) {
     score.unseen = detail::probe_metric(test, predictions, data.regression, [&](int row) {
       return !data.seen[static_cast<std::size_t>(row)];
@@ -218,8 +217,7 @@ inline ProbeScores probe_all(ProbeData const& data, std::vector<ProbeMethod> con
   arena.execute([&] {
     oneapi::tbb::parallel_for(std::size_t{0}, jobs.size(), [&](std::size_t j) {
       for (auto const& task : data.tasks) {
-        jobs[j].scores->push_back(
-            probe_task(data, task, *jobs[j].vectors, splits[jobs[j].split]));
+        jobs[j].scores->push_back(probe_task(data, task, *jobs[j].vectors, splits[jobs[j].split]));
       }
       progress(++done, jobs.size());
     });

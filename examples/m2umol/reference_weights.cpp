@@ -134,7 +134,7 @@ class Importer {
   m2u::SafetensorsFile const& file_;
   ImportOptions const& options_;
   ImportedWeights result_;
-  std::map<std::string, std::size_t> index_;   ///< of our names
+  std::map<std::string, std::size_t> index_;  ///< of our names
   std::map<std::string, std::string> found_;  ///< names of the form to those in the file
   std::string problems_;
 };
@@ -155,8 +155,8 @@ ReferenceForm form_of(m2u::SafetensorsFile const& file) {
   return ReferenceForm::package;
 }
 
-ImportedWeights import_weights(m2u::SafetensorsFile const& file,
-                               std::vector<m2u::NamedTensor> ours, ImportOptions const& options) {
+ImportedWeights import_weights(m2u::SafetensorsFile const& file, std::vector<m2u::NamedTensor> ours,
+                               ImportOptions const& options) {
   return Importer(file, std::move(ours), options).run();
 }
 

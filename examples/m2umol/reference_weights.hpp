@@ -20,8 +20,8 @@ struct ImportOptions {
 };
 
 struct ImportedWeights {
-  std::vector<m2u::NamedTensor> tensors;                       ///< ours, in the given order
-  std::vector<std::string> kept;                               ///< missing ones that keep the start
+  std::vector<m2u::NamedTensor> tensors;                      ///< ours, in the given order
+  std::vector<std::string> kept;                              ///< missing ones that keep the start
   std::vector<std::pair<std::string, std::string>> left_out;  ///< names with the reason
 };
 
@@ -33,8 +33,8 @@ ReferenceForm form_of(m2u::SafetensorsFile const& file);
 /// Our tensors with the numbers of an authors' file.
 /// @param ours all that the model has, with the values that missing tensors keep
 /// @throws m2u::Error listing every tensor that is missing, unexpected, misshapen or not finite.
-ImportedWeights import_weights(m2u::SafetensorsFile const& file,
-                               std::vector<m2u::NamedTensor> ours, ImportOptions const& options);
+ImportedWeights import_weights(m2u::SafetensorsFile const& file, std::vector<m2u::NamedTensor> ours,
+                               ImportOptions const& options);
 
 /// Puts the numbers of one reference tensor where ours keeps them; of Placing::whole, transposed
 /// and rows.

@@ -15,6 +15,7 @@
 #include "m2u/core/version.hpp"
 #include "m2u/core/vocabularies.hpp"
 
+#include "m2u/linalg/cholesky.hpp"
 #include "m2u/linalg/gemm.hpp"
 
 #include "m2u/parameters/initialise.hpp"
@@ -100,6 +101,8 @@
 #include "m2u/train/clip.hpp"
 #include "m2u/train/info.hpp"
 #include "m2u/train/json_log.hpp"
+#include "m2u/train/lbfgs.hpp"
+#include "m2u/train/logistic_regression.hpp"
 #include "m2u/train/metrics.hpp"
 #include "m2u/train/optimiser.hpp"
 #include "m2u/train/parameter_groups.hpp"

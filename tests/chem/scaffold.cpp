@@ -123,7 +123,8 @@ TEST_CASE("random scaffold splits are partitions that the seed determines", "[sc
 TEST_CASE("Morgan fingerprints", "[fingerprint]") {
   auto const ethanol = fingerprint("CCO");
   CHECK(fingerprint("OCC") == ethanol);
-  // Six environments: three atoms, three with neighbours; with radius 2 they are the whole molecule.
+  // Six environments: three atoms, three with neighbours; with radius 2 they are the whole
+  // molecule.
   CHECK(ethanol.size() == 6);
   CHECK(fingerprint("CCO", {.radius = 0}).size() == 3);
   CHECK(std::is_sorted(ethanol.begin(), ethanol.end()));

@@ -39,8 +39,8 @@ m2u::ConformerBatch<m2u::Host> batch_of(std::vector<m2u::ConformerRecord> const&
 
 /// The encoder's output, with parameters of one seed.
 template <class Space = S>
-std::vector<float> run(std::vector<m2u::ConformerRecord> const& conformers,
-                       Space const& space = {}, m2u::ComENetOptions const& options = small) {
+std::vector<float> run(std::vector<m2u::ConformerRecord> const& conformers, Space const& space = {},
+                       m2u::ComENetOptions const& options = small) {
   m2u::ParameterLayout layout;
   m2u::ComENet const encoder(layout.scope("3d"), options);
   m2u::Tape<Space> tape(space, m2u::Parameters<Space>(space, layout, m2u::Seed{4}),
@@ -93,7 +93,8 @@ m2u::ConformerRecord chiral() {
 m2u::ConformerRecord cluster(int atoms, float size, std::uint64_t seed) {
   m2u::RandomStream const random{seed, 1};
   m2u::ConformerRecord result;
-  for (std::uint64_t i = 0; result.atomic_numbers.size() < static_cast<std::size_t>(atoms); i += 3) {
+  for (std::uint64_t i = 0; result.atomic_numbers.size() < static_cast<std::size_t>(atoms);
+       i += 3) {
     std::array<float, 3> const at{size * random.uniform(i), size * random.uniform(i + 1),
                                   size * random.uniform(i + 2)};
     bool free = true;
@@ -128,8 +129,8 @@ m2u::ConformerRecord moved(m2u::ConformerRecord const& conformer) {
     double y = conformer.positions[3 * i + 1];
     double z = conformer.positions[3 * i + 2];
     std::tie(x, y) = std::pair(0.8 * x - 0.6 * y, 0.6 * x + 0.8 * y);
-    std::tie(y, z) = std::pair(std::cos(2.1) * y - std::sin(2.1) * z,
-                               std::sin(2.1) * y + std::cos(2.1) * z);
+    std::tie(y, z) =
+        std::pair(std::cos(2.1) * y - std::sin(2.1) * z, std::sin(2.1) * y + std::cos(2.1) * z);
     result.atomic_numbers[to] = conformer.atomic_numbers[i];
     result.positions[3 * to] = static_cast<float>(x + 3.0);
     result.positions[3 * to + 1] = static_cast<float>(y - 1.0);
@@ -148,8 +149,7 @@ double largest_step(EdgeGeometry geometry, int steps) {
     for (std::size_t k = 0; k < 3; ++k) {
       conformer.positions[k] += static_cast<float>(2.3 * (static_cast<double>(step) / steps - 0.5));
     }
-    path.push_back(
-        with_edges(conformer, {.cutoff = 4.0F, .neighbours = 8, .geometry = geometry}));
+    path.push_back(with_edges(conformer, {.cutoff = 4.0F, .neighbours = 8, .geometry = geometry}));
   }
   auto options = small;
   options.cutoff = 4.0F;
@@ -163,8 +163,8 @@ double largest_step(EdgeGeometry geometry, int steps) {
 
 }  // namespace
 
-TEMPLATE_LIST_TEST_CASE("ComENet ignores rotation, translation and the order of atoms",
-                        "[comenet]", m2u::test::Spaces) {
+TEMPLATE_LIST_TEST_CASE("ComENet ignores rotation, translation and the order of atoms", "[comenet]",
+                        m2u::test::Spaces) {
   for (auto const& conformer :
        {methane(), benzene(), chiral(), cluster(12, 4.0F, 1), cluster(60, 7.0F, 2)}) {
     INFO(conformer.atomic_numbers.size() << " atoms");
@@ -272,13 +272,12 @@ TEST_CASE("ComENet asks for the geometry that it needs", "[comenet]") {
   CHECK_THROWS_WITH(m2u::edge_geometry_from_string("rough", "here"),
                     ContainsSubstring("here: there is no edge geometry \"rough\""));
   std::vector<int> const wrong(edges.source.size(), 5);
-  CHECK_THROWS_WITH(m2u::edge_geometry(EdgeGeometry::smooth, edges.positions, edges.source, wrong,
-                                       8.0F, 32),
-                    ContainsSubstring("to 5, but there are 5 atoms"));
+  CHECK_THROWS_WITH(
+      m2u::edge_geometry(EdgeGeometry::smooth, edges.positions, edges.source, wrong, 8.0F, 32),
+      ContainsSubstring("to 5, but there are 5 atoms"));
 }
 
-TEST_CASE("published geometry is that of the published program where that is stable",
-          "[comenet]") {
+TEST_CASE("published geometry is that of the published program where that is stable", "[comenet]") {
   // Recorded features; "stable" marks what rounding does not decide there.
   std::string const folder = M2U_SOURCE_DIR "/../shared/reference";
   if (!std::filesystem::exists(folder)) {
@@ -293,11 +292,12 @@ TEST_CASE("published geometry is that of the published program where that is sta
     // One graph for all: no edges lead from one molecule to another.
     auto const ends = narrow("in.edge_index3d");
     auto const edges = static_cast<std::ptrdiff_t>(ends.size() / 2);
-    m2u::ConformerRecord all{narrow("in.z"), file.tensor("in.pos").values,
+    m2u::ConformerRecord all{narrow("in.z"),
+                             file.tensor("in.pos").values,
                              {ends.begin(), ends.begin() + edges},
                              {ends.begin() + edges, ends.end()}};
-    all.geometry =
-        m2u::edge_geometry(EdgeGeometry::published, all.positions, all.source, all.target, 8.0F, 32);
+    all.geometry = m2u::edge_geometry(EdgeGeometry::published, all.positions, all.source,
+                                      all.target, 8.0F, 32);
     auto const batch = m2u::to_space(S{}, batch_of({all}));
     auto const order =
         m2u::sort_edges(all.source, all.target, static_cast<int>(all.atomic_numbers.size())).order;

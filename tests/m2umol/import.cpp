@@ -23,14 +23,14 @@ namespace fs = std::filesystem;
 fs::path const golden = fs::path(M2U_SOURCE_DIR) / "tests/golden/weights.safetensors";
 
 Arguments import(fs::path const& from, fs::path const& out, Arguments const& more = {}) {
-  return Arguments{"import", "--from", from.string(), "--names",   "m2umol", "--out",
-                   out.string(), "--heads", "2",      "--threads", "1"} +
+  return Arguments{"import",     "--from",  from.string(), "--names",   "m2umol", "--out",
+                   out.string(), "--heads", "2",           "--threads", "1"} +
          more;
 }
 
 Arguments export_to(fs::path const& model, fs::path const& out) {
-  return {"export",     "--model",   model.string(), "--names", "m2umol", "--out",
-          out.string(), "--threads", "1"};
+  return {"export", "--model",    model.string(), "--names", "m2umol",
+          "--out",  out.string(), "--threads",    "1"};
 }
 
 /// A copy of the golden weights with changes.
@@ -66,8 +66,7 @@ struct Weights {
 };
 
 bool same_bits(std::vector<float> const& a, std::vector<float> const& b) {
-  return a.size() == b.size() &&
-         std::equal(a.begin(), a.end(), b.begin(), [](float x, float y) {
+  return a.size() == b.size() && std::equal(a.begin(), a.end(), b.begin(), [](float x, float y) {
            return std::bit_cast<std::uint32_t>(x) == std::bit_cast<std::uint32_t>(y);
          });
 }

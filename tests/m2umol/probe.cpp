@@ -41,10 +41,18 @@ std::string labelled_drugs() {
 
 /// `probe` with the sample's model; what follows an option in `changes` replaces its value here.
 Arguments probe(fs::path const& table, std::string const& labels, Arguments const& changes = {}) {
-  Arguments arguments{"probe",     "--model",        sample().model.string(),
-                      "--table",   table.string(),   "--labels",
-                      labels,      "--splits",       "4",
-                      "--threads", "1",              "--random-inits",
+  Arguments arguments{"probe",
+                      "--model",
+                      sample().model.string(),
+                      "--table",
+                      table.string(),
+                      "--labels",
+                      labels,
+                      "--splits",
+                      "4",
+                      "--threads",
+                      "1",
+                      "--random-inits",
                       "2"};
   for (std::size_t i = 0; i < changes.size(); i += 2) {
     auto const found = std::find(arguments.begin(), arguments.end(), changes[i]);
@@ -155,8 +163,9 @@ TEST_CASE("m2umol probe gives the same numbers with any threads, others with ano
   auto const table = folder.write("drugs.csv", labelled_drugs());
   auto const run = [&](std::string const& name, Arguments const& more) {
     auto const out = folder / name;
-    succeed(probe(table, "ring", Arguments{"--random-inits", "0", "--splits", "2"} + more +
-                                     Arguments{"--out", out.string()}));
+    succeed(probe(table, "ring",
+                  Arguments{"--random-inits", "0", "--splits", "2"} + more +
+                      Arguments{"--out", out.string()}));
     return json_of(out);
   };
   auto const one = run("one.json", {});

@@ -99,8 +99,8 @@ struct FourEdges {
   m2u::Vector<float, S> distances;
   m2u::Matrix<float, S> geometry;
   explicit FourEdges(S const& space)
-      : distances(m2u::to_space<S>(space,
-                                   m2u::host_vector("d", std::vector<float>{0, 0.01F, 2.5F, 6}))),
+      : distances(
+            m2u::to_space<S>(space, m2u::host_vector("d", std::vector<float>{0, 0.01F, 2.5F, 6}))),
         geometry(m2u::to_space<S>(
             space, m2u::host_matrix("g", 4, 5, std::vector<float>{0,     1,  0,    -1, 1,     //
                                                                   0.5F,  -1, 0.2F, 0,  0.5F,  //
@@ -116,13 +116,12 @@ m2u::GradientReport check_basis(S const& space) {
   auto const source = m2u::to_space(space, sorted.source);
   auto const target = m2u::to_space<S>(space, sorted.target);
   FourEdges<S> const edges(space);
-  return m2u::gradient_check(space, {}, {random_input(3, 4, {1}), random_input(4, 8, {2})},
-                             [=]<class R>(m2u::Tape<S, R>& tape, auto const& in) {
-                               auto const basis = m2u::spherical_basis(
-                                   tape, edges.distances, edges.geometry, 2, R(5));
-                               return m2u::basis_aggregate(tape, in[0], in[1], basis.angles,
-                                                           incoming, source, target);
-                             });
+  return m2u::gradient_check(
+      space, {}, {random_input(3, 4, {1}), random_input(4, 8, {2})},
+      [=]<class R>(m2u::Tape<S, R>& tape, auto const& in) {
+        auto const basis = m2u::spherical_basis(tape, edges.distances, edges.geometry, 2, R(5));
+        return m2u::basis_aggregate(tape, in[0], in[1], basis.angles, incoming, source, target);
+      });
 }
 
 bool const cases[] = {
@@ -192,13 +191,13 @@ TEMPLATE_LIST_TEST_CASE("graph_norm normalises columns within groups", "[graph_n
   auto const y = m2u::graph_norm(tape, tape.input(4, 2, {1, 5, 2, 5, 6, 5, 8, -3}), groups,
                                  tape.input(1, 2, {2, 1}), tape.input(1, 2, {0.5, 0.25}),
                                  tape.input(1, 2, {1, 0.5}));
-  // The first column is centred: -2, -1, 3 with the mean square 14 / 3. Of the second, half the mean
-  // is taken off: 2.5, whose mean square is its square.
+  // The first column is centred: -2, -1, 3 with the mean square 14 / 3. Of the second, half the
+  // mean is taken off: 2.5, whose mean square is its square.
   double const first = 2.0 / std::sqrt(14.0 / 3.0 + 1e-5);
   double const second = 2.5 / std::sqrt(6.25 + 1e-5) + 0.25;
-  std::vector<double> const expected{0.5 - 2 * first, second, 0.5 - first, second,
-                                     0.5 + 3 * first, second, 0.5,
-                                     -1.5 / std::sqrt(2.25 + 1e-5) + 0.25};
+  std::vector<double> const expected{
+      0.5 - 2 * first, second, 0.5 - first, second,
+      0.5 + 3 * first, second, 0.5,         -1.5 / std::sqrt(2.25 + 1e-5) + 0.25};
   CHECK(m2u::test::largest_difference(tape.values(y), expected) < 1e-7);  // eps is a float
 }
 

@@ -51,6 +51,18 @@ TEST_CASE("safetensors: what is written is read", "[safetensors]") {
     CHECK(read.shape == tensor.shape);
     CHECK(read.values == tensor.values);
   }
+  std::vector<m2u::NamedIntegers> const integers{{"count", {}, {-5}}, {"two", {2}, {1LL << 40, 0}}};
+  m2u::write_safetensors(folder / "i", tensors, {}, integers);
+  SafetensorsFile const mixed(folder / "i");
+  CHECK(mixed.tensor("b").values == tensors[0].values);
+  for (auto const& tensor : integers) {
+    CHECK(mixed.info(tensor.name).type == "I64");
+    CHECK(mixed.info(tensor.name).shape == tensor.shape);
+    CHECK(mixed.integers(tensor.name) == tensor.values);
+  }
+  CHECK_THROWS_WITH(
+      m2u::write_safetensors(folder / "g", {{{"a", {}, {1}}}}, {}, {{{"a", {}, {1}}}}),
+      ContainsSubstring("twice"));
   CHECK_THROWS_WITH(file.tensor("c"), ContainsSubstring("has no tensor \"c\""));
   CHECK_THROWS_WITH(file.integers("b"), ContainsSubstring("F32"));
   CHECK_THROWS_AS(m2u::write_safetensors(folder / "g", {{{"a", {2}, {1}}}}), m2u::Error);

@@ -84,8 +84,7 @@ void compare_kind(Features const& ours, char const* atoms, char const* bonds, Re
 }
 
 void compare_graph(Features const& ours, Recorded& recorded) {
-  recorded.compare("in.batch",
-                   std::vector<float>(ours.molecule_of.begin(), ours.molecule_of.end()),
+  recorded.compare("in.batch", std::vector<float>(ours.molecule_of.begin(), ours.molecule_of.end()),
                    Kind::exact);
   auto const order = recorded_edge_order(ours, recorded.feed_integers("in.edge_index"));
   std::vector<float> index;

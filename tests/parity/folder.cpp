@@ -18,9 +18,8 @@ nlohmann::json read_json(fs::path const& path) {
 
 Dims read_dims(nlohmann::json const& json) {
   auto const& conformers = json.at("comenet");
-  expects(conformers.value("num_spherical", 2) == 2,
-          "the recorded ComENet has num_spherical ", conformers.value("num_spherical", 2),
-          ", but ours has 2");
+  expects(conformers.value("num_spherical", 2) == 2, "the recorded ComENet has num_spherical ",
+          conformers.value("num_spherical", 2), ", but ours has 2");
   return {.width = json.at("channels"),
           .layers = json.at("layers"),
           .heads = json.at("heads"),

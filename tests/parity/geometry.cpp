@@ -7,8 +7,8 @@ namespace m2u::parity {
 void compare_geometry(Dims const& dims, Inputs const& inputs, Recorded& recorded) {
   auto const& batch = inputs.conformers.conformers;
   Tape<Space> tape(Space{}, Parameters<Space>(Space{}, {}, {}), Mode::evaluation);
-  auto const basis = spherical_basis(tape, batch.distances, batch.geometry,
-                                     dims.conformers.radial, dims.conformers.cutoff);
+  auto const basis = spherical_basis(tape, batch.distances, batch.geometry, dims.conformers.radial,
+                                     dims.conformers.cutoff);
   auto const compare = [&](char const* name, char const* stable, Matrix<float, Space> const& ours) {
     if (!recorded.has(name)) {
       return;

@@ -176,8 +176,8 @@ std::vector<float> in_recorded_order(std::vector<float> const& values,
   for (std::size_t k = 0; k < edge_order.size(); ++k) {
     auto const from = values.begin() + static_cast<std::ptrdiff_t>(k * width);
     std::copy(from, from + static_cast<std::ptrdiff_t>(width),
-              result.begin() + static_cast<std::ptrdiff_t>(
-                                   static_cast<std::size_t>(edge_order[k]) * width));
+              result.begin() +
+                  static_cast<std::ptrdiff_t>(static_cast<std::size_t>(edge_order[k]) * width));
   }
   return result;
 }
@@ -198,14 +198,13 @@ Inputs read_inputs(Dims const& dims, Folder::Batch const& batch, Recorded& recor
   inputs.one_hot_graphs = make_batch(graphs, {.encoding = dims.encoding_steps,
                                               .node_values = columns("in.x_onehot"),
                                               .edge_values = columns("in.edge_onehot")});
-  inputs.conformers =
-      read_conformers(recorded, "in.batch3d", dims.conformers, inputs.edge_order);
+  inputs.conformers = read_conformers(recorded, "in.batch3d", dims.conformers, inputs.edge_order);
   inputs.text = {matrix(recorded.feed("in.text"), molecules)};
   SparseBatch<Host> bio;
   std::size_t vocabulary = 0;
   for (auto const* const name : {"in.bio_target", "in.bio_enzyme", "in.bio_category"}) {
-    bio.vocabularies.push_back(sparse(recorded.feed_integers(name), inputs.molecules,
-                                      dims.bio.at(vocabulary++)));
+    bio.vocabularies.push_back(
+        sparse(recorded.feed_integers(name), inputs.molecules, dims.bio.at(vocabulary++)));
   }
   inputs.bio = to_space(Space{}, bio);
   compare_features(dims, batch, recorded);

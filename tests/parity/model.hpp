@@ -42,8 +42,8 @@ struct Adapters {
 inline Parameters<Space> load_weights(Folder const& folder, ParameterLayout const& layout,
                                       m2umol::ReferenceForm form) {
   Parameters<Space> theta(Space{}, layout, Seed{1});
-  auto const imported = m2umol::import_weights(SafetensorsFile(folder.weights),
-                                               parameter_tensors(theta), {form, {}});
+  auto const imported =
+      m2umol::import_weights(SafetensorsFile(folder.weights), parameter_tensors(theta), {form, {}});
   assign_parameters(theta, imported.tensors, folder.weights.string());
   return theta;
 }

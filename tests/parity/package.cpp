@@ -18,8 +18,8 @@ void compare_package(Folder const& folder, Inputs const& inputs, Recorded& recor
   Adapters const adapters(layout, dims.width);
   Fusion const fusion(layout.scope("fusion"),
                       {.width = dims.width, .heads = dims.heads, .dropout = 0.0F});
-  for (auto const& [mode, prefix] :
-       {std::pair(Mode::evaluation, "eval.finetune."), std::pair(Mode::training, "train.finetune.")}) {
+  for (auto const& [mode, prefix] : {std::pair(Mode::evaluation, "eval.finetune."),
+                                     std::pair(Mode::training, "train.finetune.")}) {
     auto const theta = load_weights(folder, layout, m2umol::ReferenceForm::package);
     Tape<Space> tape(Space{}, theta, mode);
     auto const compare = [&, start = std::string(prefix)](char const* name,
@@ -30,8 +30,8 @@ void compare_package(Folder const& folder, Inputs const& inputs, Recorded& recor
     auto const generated = [&](LinearAdapter const& adapter) {
       return adapters.norm(tape, adapter(tape, pooled));
     };
-    std::vector<Tensor<Space>> const vectors{
-        generated(adapters.to_3d), generated(adapters.to_text), generated(adapters.to_bio)};
+    std::vector<Tensor<Space>> const vectors{generated(adapters.to_3d), generated(adapters.to_text),
+                                             generated(adapters.to_bio)};
     auto const query = adapters.norm(tape, pooled);
     compare("gen3d", vectors[0]);
     compare("gentext", vectors[1]);

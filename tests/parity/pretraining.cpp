@@ -21,9 +21,9 @@ struct FedComENet {
 
   template <ExecutionSpace S, class R>
   Tensor<S, R> atoms(Tape<S, R>& tape, FedConformers<S> const& batch) const {
-    return encoder.atoms(tape, batch.conformers,
-                         {constant_of(tape, batch.angles).value,
-                          constant_of(tape, batch.torsions).value});
+    return encoder.atoms(
+        tape, batch.conformers,
+        {constant_of(tape, batch.angles).value, constant_of(tape, batch.torsions).value});
   }
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, FedConformers<S> const& batch) const {
@@ -94,17 +94,17 @@ struct Comparison {
   }
 
   Tensor<Space> pooled_hub(Tape<Space>& tape) const {
-    auto const nodes = model.hub.nodes(
-        tape, inputs.graphs,
-        [&](int layer, Tensor<Space> const& in, Tensor<Space> const& out,
-            Ragged<Space> const& groups, MultiheadAttention const& attention) {
-          if (layer == 0) {
-            compare("gps_in", in);
-          }
-          auto const start = "gps" + std::to_string(layer);
-          compare(start + ".out", out);
-          compare(start + ".attn", attention.weights(tape, in, groups));
-        });
+    auto const nodes =
+        model.hub.nodes(tape, inputs.graphs,
+                        [&](int layer, Tensor<Space> const& in, Tensor<Space> const& out,
+                            Ragged<Space> const& groups, MultiheadAttention const& attention) {
+                          if (layer == 0) {
+                            compare("gps_in", in);
+                          }
+                          auto const start = "gps" + std::to_string(layer);
+                          compare(start + ".out", out);
+                          compare(start + ".attn", attention.weights(tape, in, groups));
+                        });
     return pool(tape, nodes, inputs.graphs.nodes, Pooling::sum);
   }
 
@@ -153,8 +153,8 @@ struct Comparison {
     theta.zero_gradients(Space{});
     tape.backward(found.total);
     gradients(theta);
-    auto const after = m2umol::export_weights(parameter_tensors(theta),
-                                              m2umol::ReferenceForm::pretraining);
+    auto const after =
+        m2umol::export_weights(parameter_tensors(theta), m2umol::ReferenceForm::pretraining);
     for (auto const& tensor : after.tensors) {
       recorded.compare("after." + tensor.name, tensor.values);
     }
@@ -196,8 +196,7 @@ void compare_pretraining(Folder const& folder, Inputs const& inputs, Recorded& r
        {std::pair(Mode::evaluation, "eval."), std::pair(Mode::training, "train.")}) {
     Comparison const comparison{folder, layout, model, inputs, recorded, mode, prefix};
     comparison.layers();
-    for (auto const& temperature :
-         temperatures(recorded, std::string(prefix) + "loss.total.tau")) {
+    for (auto const& temperature : temperatures(recorded, std::string(prefix) + "loss.total.tau")) {
       // Gradients are of the total at temperature 1.
       comparison.losses(temperature, mode == Mode::training && std::stof(temperature) == 1.0F);
     }

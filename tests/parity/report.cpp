@@ -48,7 +48,8 @@ Difference difference(std::vector<double> const& ours, std::vector<double> const
 
 char const* const tolerance_text =
     "Let d be our tensor minus the recorded one, r. A tensor passes if |d| <= t |r| in the\n"
-    "Euclidean norm, with t = 1e-5 for values and 1e-4 for gradients, or if the largest |d_i| is at\n"
+    "Euclidean norm, with t = 1e-5 for values and 1e-4 for gradients, or if the largest |d_i| is "
+    "at\n"
     "most 4 times the reference's own error: the manifest's fp32_error, the largest difference of\n"
     "its float32 and float64 runs. Each is measured in its own norm; neither is converted to the\n"
     "other. Integers and flags must be equal. Numbers that are not finite never pass.\n"

@@ -50,8 +50,7 @@ std::vector<double> gradient_of(Problem const& problem, m2u::LinearModel const& 
     for (std::size_t j = 0; j < model.weights.size(); ++j) {
       m += model.weights[j] * problem.x.row(i)[j];
     }
-    double const error =
-        1.0 / (1.0 + std::exp(-m)) - problem.labels[static_cast<std::size_t>(i)];
+    double const error = 1.0 / (1.0 + std::exp(-m)) - problem.labels[static_cast<std::size_t>(i)];
     for (std::size_t j = 0; j < model.weights.size(); ++j) {
       gradient[j] += c * error * problem.x.row(i)[j];
     }

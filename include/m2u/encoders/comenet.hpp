@@ -101,10 +101,9 @@ class ComENetBlock {
     Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Matrix<R, S> const& features,
                             ConformerBatch<S> const& batch) const {
       auto const filter = matmul(tape, tape.parameter(outer), tape.parameter(inner));
-      auto const sum = basis_aggregate(tape, x, filter, features, batch.incoming, batch.source,
-                                       batch.target);
-      auto const both =
-          add(tape, neighbours(tape, sum), linear(tape, x, tape.parameter(self)));
+      auto const sum =
+          basis_aggregate(tape, x, filter, features, batch.incoming, batch.source, batch.target);
+      auto const both = add(tape, neighbours(tape, sum), linear(tape, x, tape.parameter(self)));
       return post(tape, both, Activation::silu);
     }
 
@@ -126,9 +125,9 @@ class ComENetBlock {
   Linear out_;
 };
 
-/// Atoms in, one row per conformer out. Rotations, translations and the order of atoms do not matter;
-/// mirror images differ. The batch's edges need a geometry (RadiusGraphOptions::geometry), smooth or
-/// published. Atoms without neighbours and coincident atoms are fine.
+/// Atoms in, one row per conformer out. Rotations, translations and the order of atoms do not
+/// matter; mirror images differ. The batch's edges need a geometry (RadiusGraphOptions::geometry),
+/// smooth or published. Atoms without neighbours and coincident atoms are fine.
 class ComENet {
  public:
   template <ExecutionSpace S>

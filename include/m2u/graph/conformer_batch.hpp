@@ -17,10 +17,10 @@ namespace m2u {
 
 /// One conformer in borrowed memory, with its radius graph.
 struct ConformerView {
-  std::span<int const> atomic_numbers;  ///< [atoms]
-  std::span<float const> positions;     ///< [atoms, 3] in Å, row-major
-  std::span<int const> source;          ///< [edges] of the radius graph
-  std::span<int const> target;          ///< [edges]
+  std::span<int const> atomic_numbers;   ///< [atoms]
+  std::span<float const> positions;      ///< [atoms, 3] in Å, row-major
+  std::span<int const> source;           ///< [edges] of the radius graph
+  std::span<int const> target;           ///< [edges]
   std::span<float const> geometry = {};  ///< [edges, edge_geometry_columns], or empty for none
 };
 
@@ -43,8 +43,9 @@ struct RadiusGraphOptions {
   EdgeGeometry geometry = EdgeGeometry::none;  ///< directions, for encoders that use them: ComENet
 };
 
-/// Fills source, target and geometry of a conformer from its positions: for each atom the edges from
-/// its nearest neighbours. Coincident atoms are neighbours like others; encoders treat distance zero.
+/// Fills source, target and geometry of a conformer from its positions: for each atom the edges
+/// from its nearest neighbours. Coincident atoms are neighbours like others; encoders treat
+/// distance zero.
 inline void add_radius_graph(ConformerRecord& conformer, RadiusGraphOptions const& options = {}) {
   auto const atoms = conformer.atomic_numbers.size();
   expects(conformer.positions.size() == 3 * atoms, "add_radius_graph: ", atoms, " atoms need ",
@@ -74,9 +75,8 @@ inline void add_radius_graph(ConformerRecord& conformer, RadiusGraphOptions cons
       conformer.target.push_back(static_cast<int>(i));
     }
   }
-  conformer.geometry =
-      edge_geometry(options.geometry, conformer.positions, conformer.source, conformer.target,
-                    options.cutoff, options.neighbours);
+  conformer.geometry = edge_geometry(options.geometry, conformer.positions, conformer.source,
+                                     conformer.target, options.cutoff, options.neighbours);
 }
 
 /// A batch of conformers in the memory of S. Atom numbers run through the batch.

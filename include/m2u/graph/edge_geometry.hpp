@@ -6,15 +6,15 @@
 ///
 /// For the edge from j to i let v = r_j - r_i. Its five numbers are
 ///   cos θ, sin θ · cos φ, sin θ · sin φ, cos τ, envelope
-/// with θ the angle at i between -v and a first reference vector a of i, φ the angle about v between
-/// the planes of a and of a second reference vector b of i, τ the torsion about v between a
+/// with θ the angle at i between -v and a first reference vector a of i, φ the angle about v
+/// between the planes of a and of a second reference vector b of i, τ the torsion about v between a
 /// reference of j and one of i, and the envelope the factor of the edge's whole basis.
 ///
 /// published: a and b are the edges to i from its nearest and second nearest neighbour, the
-/// references of τ the shortest edge to i that does not start at j and the shortest edge from j that
-/// does not end at i (the next one if the shortest does). Negative φ and τ get +π, as in the published
-/// program; the envelope is 1. An angle that no plane defines is 0. These numbers jump where two
-/// distances are equal and where a torsion passes 0.
+/// references of τ the shortest edge to i that does not start at j and the shortest edge from j
+/// that does not end at i (the next one if the shortest does). Negative φ and τ get +π, as in the
+/// published program; the envelope is 1. An angle that no plane defines is 0. These numbers jump
+/// where two distances are equal and where a torsion passes 0.
 ///
 /// smooth: sums over all other atoms k within the cutoff take the place of single neighbours, with
 /// v_k = r_k - r_i, d_k = |v_k|, f(x) = ½(cos πx + 1):
@@ -25,9 +25,9 @@
 /// u = unit(v), p = unit(a) × u, q = unit(b × u), a' and a'' the references of τ at i and j:
 ///   cos θ = -u · unit(a),  sin θ cos φ = p · q,  sin θ sin φ = (p × q) · u,
 ///   cos τ = unit(u × a') · unit(u × a'').
-/// The envelope is 1 - 28x⁶ + 48x⁷ - 21x⁸ (Gasteiger et al. 2021) of x = d / reach, 0 beyond, where the
-/// reach is the cutoff or, if that is less, the distance of i's nearest neighbour that the limit of
-/// neighbours leaves out. So no number jumps when an atom passes the cutoff or the limit.
+/// The envelope is 1 - 28x⁶ + 48x⁷ - 21x⁸ (Gasteiger et al. 2021) of x = d / reach, 0 beyond, where
+/// the reach is the cutoff or, if that is less, the distance of i's nearest neighbour that the
+/// limit of neighbours leaves out. So no number jumps when an atom passes the cutoff or the limit.
 #pragma once
 
 #include <algorithm>
@@ -62,8 +62,8 @@ inline std::string_view to_string(EdgeGeometry geometry) {
 }
 
 /// @param what begins the message. @throws Error if there is no such convention.
-inline EdgeGeometry edge_geometry_from_string(
-    std::string_view name, std::string_view what = "edge_geometry_from_string") {
+inline EdgeGeometry edge_geometry_from_string(std::string_view name,
+                                              std::string_view what = "edge_geometry_from_string") {
   for (auto const geometry : {EdgeGeometry::none, EdgeGeometry::published, EdgeGeometry::smooth}) {
     if (name == to_string(geometry)) {
       return geometry;
@@ -218,7 +218,8 @@ inline EdgeNumbers smooth_geometry(EdgeGraph const& graph, std::span<Surrounding
   auto const a = smooth_unit(of_i.near);
   auto const p = cross(a, u);
   auto const q = smooth_unit(cross(of_i.far, u));
-  // j's own share of the sum at i is along v, and i's at j against it: the cross products drop them.
+  // j's own share of the sum at i is along v, and i's at j against it: the cross products drop
+  // them.
   auto const at_i = smooth_unit(cross(u, of_i.near));
   auto const at_j = smooth_unit(cross(of_j.near, u));
   return {-dot(u, a), dot(p, q), dot(cross(p, q), u), dot(at_j, at_i),

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
 /// Device code: aggregation by filters that are linear in a few features of the edge. No filter is
-/// stored: Σ_k x(k) ∘ (W f_k) = Σ_f W(·, f) ∘ M_f with the moments M_f = Σ_k f_k(f) x(k), which stay
-/// in registers for some columns and features at a time.
+/// stored: Σ_k x(k) ∘ (W f_k) = Σ_f W(·, f) ∘ M_f with the moments M_f = Σ_k f_k(f) x(k), which
+/// stay in registers for some columns and features at a time.
 #pragma once
 
 #include <type_traits>
@@ -48,8 +48,8 @@ struct MomentEdges {
 namespace detail {
 
 /// For `width` columns from `col` on and `chunk` features from `feature` on: the moments m(f) over
-/// the group's edges, then y += Σ_f Wᵀ(f) ∘ m(f) and dw(f) += x ∘ m(f). y, dw: at the group's row and
-/// the block's sum, or nullptr.
+/// the group's edges, then y += Σ_f Wᵀ(f) ∘ m(f) and dw(f) += x ∘ m(f). y, dw: at the group's row
+/// and the block's sum, or nullptr.
 template <int chunk, int width, class R>
 KOKKOS_INLINE_FUNCTION void add_moments(MomentEdges<R> const& e, int group, int feature, int col,
                                         R* y, R* dw) {
@@ -106,13 +106,13 @@ KOKKOS_INLINE_FUNCTION void add_all_moments(MomentEdges<R> const& e, int group, 
 }  // namespace detail
 
 /// y(i) = Σ over the edges of group i of a(row) ∘ (W · features(edge)); with dw also
-/// dw(b, f · cols + c) = Σ over the groups i of block b of x(i, c) · M_f(i, c). Without data, y or dw
-/// is left out.
+/// dw(b, f · cols + c) = Σ over the groups i of block b of x(i, c) · M_f(i, c). Without data, y or
+/// dw is left out.
 template <ExecutionSpace S, class R>
-void filtered_moments(S const& space, MomentEdges<R> const& edges, int groups, Matrix<R, S> const& y,
-                      bool accumulate, Matrix<R, S> const& dw) {
-  // Columns that a host thread keeps in registers. Compilers unroll loops of at most 16 steps before
-  // they vectorise, and then spill the moments: ten times slower.
+void filtered_moments(S const& space, MomentEdges<R> const& edges, int groups,
+                      Matrix<R, S> const& y, bool accumulate, Matrix<R, S> const& dw) {
+  // Columns that a host thread keeps in registers. Compilers unroll loops of at most 16 steps
+  // before they vectorise, and then spill the moments: ten times slower.
   constexpr int width = on_host<S> ? 32 : 1;
   bool const sums = dw.data() != nullptr;
   int const per_block = sums ? moment_groups_per_block : 1;

@@ -102,8 +102,8 @@ void batch_norm(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma
       });
 }
 
-/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each. In double, as
-/// what is left of dy without them may be much less than dy.
+/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each. In double,
+/// as what is left of dy without them may be much less than dy.
 template <ExecutionSpace S, class R>
 void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
                                  Matrix<R, S> const& statistics, Matrix<R, S> const& dy,

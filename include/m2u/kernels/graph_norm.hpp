@@ -9,8 +9,8 @@
 
 namespace m2u::kernels {
 
-/// With h = x - share · mean over the group: y = weight · h / √(mean of h² + eps) + bias. Stores each
-/// group's mean and reciprocal root: [groups, cols] each.
+/// With h = x - share · mean over the group: y = weight · h / √(mean of h² + eps) + bias. Stores
+/// each group's mean and reciprocal root: [groups, cols] each.
 template <ExecutionSpace S, class R>
 void graph_norm(S const& space, Matrix<R, S> const& x, Ragged<S> const& groups,
                 Matrix<R, S> const& weight, Matrix<R, S> const& bias, Matrix<R, S> const& share,
@@ -50,9 +50,8 @@ void graph_norm(S const& space, Matrix<R, S> const& x, Ragged<S> const& groups,
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
           R* const out = y.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            out[j] = (in[j] - s[j] * m[j]) * r[j] * w[j] + b[j];
-          });
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { out[j] = (in[j] - s[j] * m[j]) * r[j] * w[j] + b[j]; });
         }
       });
 }

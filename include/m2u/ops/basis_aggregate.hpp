@@ -12,9 +12,10 @@
 
 namespace m2u {
 
-/// y_i = Σ over the edges k that end at i of x(source(k)) ∘ (w · features(k)). The edges' filters are
-/// never stored.
-/// @param x [nodes, width]  @param w [width, features]  @param features [edges, features], constants
+/// y_i = Σ over the edges k that end at i of x(source(k)) ∘ (w · features(k)). The edges' filters
+/// are never stored.
+/// @param x [nodes, width]  @param w [width, features]  @param features [edges, features],
+/// constants
 /// @param incoming groups = nodes, total = edges
 /// @param source per edge the node where it starts, with the inverse  @param target [edges]
 /// @return [nodes, width]; zeros for a node without edges  @throws Error if the shapes do not fit.
@@ -28,10 +29,11 @@ Tensor<S, R> basis_aggregate(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, 
   expects(shape(w) == Shape{x.cols(), count}, "basis_aggregate: filter ", shape(w),
           " does not fit rows ", shape(x), " and features ", shape(features), "; it must be ",
           Shape{x.cols(), count});
-  expects(incoming.groups == x.rows() && source.sources() == x.rows(), "basis_aggregate: ",
-          x.rows(), " rows, but edges among ", incoming.groups, " nodes");
+  expects(incoming.groups == x.rows() && source.sources() == x.rows(),
+          "basis_aggregate: ", x.rows(), " rows, but edges among ", incoming.groups, " nodes");
   expects(incoming.total == edges && source.picked() == edges && target.extent_int(0) == edges,
-          "basis_aggregate: ", edges, " edges with features, but ", incoming.total, " in the graph");
+          "basis_aggregate: ", edges, " edges with features, but ", incoming.total,
+          " in the graph");
   auto const filter = tape.matrix(count, x.cols());
   kernels::transpose(tape.space(), w.value, filter, false);
   auto const y = tape.result(x.rows(), x.cols(), x, w);

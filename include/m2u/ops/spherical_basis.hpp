@@ -37,9 +37,9 @@ kernels::BesselZeros<R> bessel_zeros() {
 }  // namespace detail
 
 /// Spherical Bessel functions of the distance times real spherical harmonics, both of the orders 0
-/// and 1 (Gasteiger et al. 2020; Wang et al. 2022). Columns, each with all radial functions in turn:
-/// angles: order 0; order 1 times cos θ, sin θ cos φ, sin θ sin φ; torsions: order 0; order 1 times
-/// cos τ. All times the envelope. Finite at distance 0.
+/// and 1 (Gasteiger et al. 2020; Wang et al. 2022). Columns, each with all radial functions in
+/// turn: angles: order 0; order 1 times cos θ, sin θ cos φ, sin θ sin φ; torsions: order 0; order 1
+/// times cos τ. All times the envelope. Finite at distance 0.
 /// @param distances [edges] in Å  @param geometry [edges, 5]: see EdgeGeometry  @param cutoff in Å
 /// @return values without gradient: geometry is an input  @throws Error if the shapes do not fit.
 template <ExecutionSpace S, class R>

@@ -19,7 +19,7 @@ struct NamedTensor {
 /// A tensor of integers under its name in a file.
 struct NamedIntegers {
   std::string name;
-  std::vector<std::int64_t> shape;    ///< empty for one number
+  std::vector<std::int64_t> shape;   ///< empty for one number
   std::vector<std::int64_t> values;  ///< row-major
 };
 

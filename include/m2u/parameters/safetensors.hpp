@@ -251,7 +251,8 @@ void describe(std::span<T const> tensors, char const* type, std::size_t& offset,
     expects(tensor.name != "__metadata__" && !header.contains(tensor.name),
             "write_safetensors: the name \"", tensor.name, "\" is reserved or used twice");
     auto const end = offset + size * type_size(type);
-    header[tensor.name] = {{"dtype", type}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
+    header[tensor.name] = {
+        {"dtype", type}, {"shape", tensor.shape}, {"data_offsets", {offset, end}}};
     offset = end;
   }
 }

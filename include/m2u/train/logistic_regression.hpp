@@ -245,7 +245,8 @@ inline std::vector<double> LinearModel::operator()(FeatureRows const& x) const {
   return result;
 }
 
-/// Binary logistic regression: the minimum of c · Σ log loss + |weights|² / 2; the intercept is free.
+/// Binary logistic regression: the minimum of c · Σ log loss + |weights|² / 2; the intercept is
+/// free.
 /// @param labels 0 or 1, one per row. @param c weight of the data: the smaller, the smaller the
 ///   weights. @param start for example the solution for another c.
 /// @param options the tolerance is of the objective divided by c · rows; up to 1024 features it is
@@ -254,8 +255,8 @@ inline std::vector<double> LinearModel::operator()(FeatureRows const& x) const {
 ///   standardised).
 inline LinearModel logistic_regression(FeatureRows const& x, std::span<int const> labels, double c,
                                        LinearModel start = {}, LbfgsOptions const& options = {}) {
-  expects(static_cast<int>(labels.size()) == x.rows, "logistic_regression: ", x.rows,
-          " rows, but ", labels.size(), " labels");
+  expects(static_cast<int>(labels.size()) == x.rows, "logistic_regression: ", x.rows, " rows, but ",
+          labels.size(), " labels");
   std::vector<double> y;
   double positives = 0.0;
   for (int const label : labels) {
@@ -265,9 +266,8 @@ inline LinearModel logistic_regression(FeatureRows const& x, std::span<int const
     positives += label;
   }
   auto const count = static_cast<double>(y.size());
-  expects(positives > 0.0 && positives < count,
-          "logistic_regression: all ", y.size(), " training labels are ", positives > 0.0 ? 1 : 0,
-          "; it needs both classes");
+  expects(positives > 0.0 && positives < count, "logistic_regression: all ", y.size(),
+          " training labels are ", positives > 0.0 ? 1 : 0, "; it needs both classes");
   if (start.weights.empty()) {
     start.intercept = std::log(positives / (count - positives));
   }
@@ -275,8 +275,8 @@ inline LinearModel logistic_regression(FeatureRows const& x, std::span<int const
                                                   options);
 }
 
-/// Ridge regression: the minimum of c · Σ (prediction − target)² / 2 + |weights|² / 2; the intercept
-/// is free. Parameters and errors as logistic_regression; targets are any finite numbers.
+/// Ridge regression: the minimum of c · Σ (prediction − target)² / 2 + |weights|² / 2; the
+/// intercept is free. Parameters and errors as logistic_regression; targets are any finite numbers.
 inline LinearModel ridge_regression(FeatureRows const& x, std::span<double const> targets, double c,
                                     LinearModel start = {}, LbfgsOptions const& options = {}) {
   expects(static_cast<int>(targets.size()) == x.rows && x.rows > 0, "ridge_regression: ", x.rows,
