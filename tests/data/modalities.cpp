@@ -34,6 +34,35 @@ TEST_CASE("modalities come back from the metadata", "[modalities]") {
                      m2u::SparseModality{"text", {32768}}, m2u::DenseModality{"x", 768}});
 }
 
+TEST_CASE("a conformer's geometry is part of its description", "[modalities]") {
+  using m2u::ConformerModality;
+  using m2u::EdgeGeometry;
+  std::vector<m2u::ModalitySpec> const specs{ConformerModality{"a", EdgeGeometry::smooth},
+                                             ConformerModality{"b", EdgeGeometry::published},
+                                             ConformerModality{"c"}};
+  auto const metadata = m2u::with_modalities(specs);
+  CHECK(m2u::read_modalities(metadata) == specs);
+  auto const json = nlohmann::json::parse(metadata)["modalities"];
+  CHECK(json[0]["geometry"] == "smooth");
+  CHECK_FALSE(json[2].contains("geometry"));  // as tables were written before there was any
+  CHECK_THROWS_WITH(
+      m2u::read_modalities(
+          R"({"modalities":[{"name":"a","kind":"conformer","geometry":"rough"}]})"),
+      ContainsSubstring("the metadata, modalities[0]: there is no edge geometry \"rough\""));
+
+  auto const& modality = std::get<ConformerModality>(specs[0]);
+  m2u::TableBuilder builder;
+  m2u::add_columns(builder, modality);
+  auto conformer = sample_conformer(2);
+  CHECK_THROWS_WITH(m2u::append(builder, modality, conformer.view()),
+                    ContainsSubstring("6 edges, but 0 numbers of geometry") &&
+                        ContainsSubstring("the geometry \"smooth\""));
+  m2u::add_radius_graph(conformer, {.geometry = EdgeGeometry::smooth});
+  conformer.geometry[7] = std::numeric_limits<float>::infinity();
+  CHECK_THROWS_WITH(m2u::append(builder, modality, conformer.view()),
+                    ContainsSubstring("a number of the geometry is not finite"));
+}
+
 TEST_CASE("wrong descriptions of modalities are refused", "[modalities]") {
   auto const refuses = [](std::string const& entry, std::string const& message) {
     CHECK_THROWS_WITH(

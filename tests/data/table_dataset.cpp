@@ -99,6 +99,38 @@ TEST_CASE("a data set uses the modalities that were asked for", "[table_dataset]
       ContainsSubstring("no modality \"sound\"; there are \"2d\", \"3d\", \"bio\", \"text\""));
 }
 
+TEST_CASE("a batch holds the geometry of conformers that have one", "[table_dataset]") {
+  m2u::ConformerModality const modality{"3d", m2u::EdgeGeometry::smooth};
+  std::vector<m2u::ModalitySpec> const specs{modality};
+  std::vector<m2u::ConformerRecord> records;
+  m2u::TableBuilder builder;
+  m2u::add_columns(builder, modality);
+  for (int row = 0; row < 3; ++row) {  // of 1, 2 and 3 atoms
+    records.push_back(sample_conformer(row));
+    m2u::add_radius_graph(records.back(), {.geometry = modality.geometry});
+    m2u::append(builder, modality, records.back().view());
+    builder.end_row();
+  }
+  auto const table = builder.finish(m2u::with_modalities(specs));
+  auto const of = [](m2u::MultiBatch<Host> const& batch) {
+    return batch.get<m2u::ConformerBatch<Host>>("3d").geometry;
+  };
+  TableDataset const dataset(table);
+  auto const geometry = of(collate(dataset, {2, 0, 1}));
+  CHECK(geometry.extent_int(0) == 8);
+  auto expected = records[2].geometry;
+  expected.insert(expected.end(), records[1].geometry.begin(), records[1].geometry.end());
+  CHECK(values(geometry) == expected);
+  CHECK(of(collate(dataset, {0})).extent_int(0) == 0);
+  // Described without it, the same columns are read without it.
+  std::vector<m2u::ModalitySpec> const plain{m2u::ConformerModality{"3d"}};
+  TableDataset const without(table.with_metadata(m2u::with_modalities(plain)));
+  CHECK(of(collate(without, {2})).extent_int(1) == 0);
+  CHECK_THROWS_WITH(
+      TableDataset(sample_modality_table(2).with_metadata(m2u::with_modalities(specs))),
+      ContainsSubstring("\"3d.geometry\""));
+}
+
 TEST_CASE("tables that do not fit their description are refused", "[table_dataset]") {
   auto const table = sample_modality_table(6);
   auto const described = [&](m2u::ModalitySpec const& spec) {
