@@ -128,9 +128,9 @@ struct Engine::StateOf final : Engine::State {
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
                         m2u::EmbedOptions const& options, int threads) const override {
     std::vector<std::string> const hub{std::string(Model::hub_modality())};
-    auto source =
-        m2u::batches<Space>(m2u::TableDataset(table, options.real ? std::vector<std::string>{} : hub),
-                            {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
+    auto source = m2u::batches<Space>(
+        m2u::TableDataset(table, options.real ? std::vector<std::string>{} : hub),
+        {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
     return m2u::embed(Space{}, model, values, source, options);
   }
 
@@ -146,10 +146,10 @@ struct Engine::StateOf final : Engine::State {
                              .weight_decay = options.weight_decay,
                              .groups = groups}};
       auto source = m2u::batches<Space>(
-          m2u::TableDataset(table, modalities_in_use(table, options.without),
-                            {.hub_parts = configuration.three_passes
-                                             ? std::string(Model::hub_modality())
-                                             : std::string()}),
+          m2u::TableDataset(
+              table, modalities_in_use(table, options.without),
+              {.hub_parts = configuration.three_passes ? std::string(Model::hub_modality())
+                                                       : std::string()}),
           {.size = options.batch,
            .seed = options.seed,
            .shuffle = options.shuffle,

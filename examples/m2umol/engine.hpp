@@ -26,7 +26,7 @@ struct PretrainOptions {
   std::string recipe = "m2u";
   int epochs = 50;
   int batch = 128;
-  double learning_rate = 1e-3;  ///< of everything that has no rate of its own below
+  double learning_rate = 1e-3;            ///< of everything that has no rate of its own below
   double layer_learning_rate = 1e-3;      ///< of the hub's layers
   double conformer_learning_rate = 5e-4;  ///< of the conformers' encoder
   double weight_decay = 1e-9;

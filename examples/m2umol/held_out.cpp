@@ -68,8 +68,7 @@ std::vector<HeldOut> evaluate(Engine const& engine, m2u::Table const& table,
   auto const vectors = engine.embed(table, rows, {}, threads);
   auto const place_of = places_of(vectors.ids);
   for (auto const& modality : vectors.modalities) {
-    bool const left_out =
-        std::find(without.begin(), without.end(), modality.name) != without.end();
+    bool const left_out = std::find(without.begin(), without.end(), modality.name) != without.end();
     if (left_out || modality.samples.size() < 2) {
       continue;
     }

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How well the 2D graph's generated vectors find the real ones of molecules that training never saw.
+// How well the 2D graph's generated vectors find the real ones of molecules that training never
+// saw.
 #pragma once
 
 #include <string>

@@ -84,11 +84,13 @@ inline auto make_package_model(m2u::ParameterLayout& layout, Configuration const
   };
   return m2u::MultiToUni{
       m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}),
-      m2u::generator<"3d">(adapter("to_3d")), m2u::generator<"text">(adapter("to_text")),
+      m2u::generator<"3d">(adapter("to_3d")),
+      m2u::generator<"text">(adapter("to_text")),
       m2u::generator<"bio">(adapter("to_bio")),
       m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), width}),
-      m2u::fused(m2u::Fusion{layout.scope("fusion"),
-                             {.width = width, .heads = options.heads, .dropout = options.dropout}})};
+      m2u::fused(
+          m2u::Fusion{layout.scope("fusion"),
+                      {.width = width, .heads = options.heads, .dropout = options.dropout}})};
 }
 
 }  // namespace m2umol

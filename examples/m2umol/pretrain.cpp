@@ -235,7 +235,8 @@ void run_pretrain(PretrainArguments arguments, Common const& common) {
   }
   auto const result = run_pretraining(table, configuration, options);
   if (!result.after.empty()) {
-    std::cout << '\n' << retrieval_table(result.before, result.after)
+    std::cout << '\n'
+              << retrieval_table(result.before, result.after)
               << same_formula_line(result.same_formula) << '\n';
   }
   std::cout << "model: " << (options.run / "model.safetensors").string()
@@ -268,7 +269,9 @@ void add_pretrain(CLI::App& program, Common& common, Body& body) {
       ->check(at_least_one());
   wishes->add_option("--batch", a.batch, "Molecules per step (128 / 32)")
       ->check(CLI::Range(2, 1 << 20));
-  wishes->add_option("--batches", a.batches, "Another order each epoch or the table's (shuffled / fixed)")
+  wishes
+      ->add_option("--batches", a.batches,
+                   "Another order each epoch or the table's (shuffled / fixed)")
       ->check(CLI::IsMember({"shuffled", "fixed"}));
   wishes
       ->add_option("--hub-passes", a.hub_passes,

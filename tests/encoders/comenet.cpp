@@ -327,3 +327,16 @@ TEST_CASE("published geometry is that of the published program where that is sta
     check(basis.torsions, "2");
   }
 }
+
+TEST_CASE("encoders of conformers refuse elements that their tables lack", "[comenet]") {
+  using S = Kokkos::DefaultExecutionSpace;
+  m2u::ConformerRecord americium{{95}, {0, 0, 0}, {}, {}, {}};
+  auto const view = americium.view();
+  auto const batch = m2u::to_space(S{}, m2u::make_conformer_batch(std::span(&view, 1)));
+  m2u::ParameterLayout layout;
+  m2u::ComENet const encoder{layout.scope("3d"), {.width = 8, .middle = 4, .blocks = 1, .out = 4}};
+  m2u::Parameters<S> const theta{S{}, layout, m2u::Seed{1}};
+  m2u::Tape<S> tape(S{}, theta, m2u::Mode::evaluation);
+  CHECK_THROWS_WITH(encoder(tape, batch),
+                    Catch::Matchers::ContainsSubstring("0 … 94, but the batch has 95"));
+}

@@ -198,8 +198,14 @@ TEST_CASE("m2umol prepare refuses wrong conformers, folders and options") {
 TEST_CASE("m2umol prepare --like refuses what is no prepared folder, and what it would override") {
   Bench const bench;
   auto const& folder = bench.folder;
-  Arguments const usual{"prepare",          "--table",   sample().table.string(),
-                        "--out",            bench.out.string(), "--no-conformers", "--threads", "1"};
+  Arguments const usual{"prepare",
+                        "--table",
+                        sample().table.string(),
+                        "--out",
+                        bench.out.string(),
+                        "--no-conformers",
+                        "--threads",
+                        "1"};
   auto const refused = [&](fs::path const& like, std::vector<std::string> says) {
     says.push_back(like.string());
     bench.refused(usual + Arguments{"--like", like.string()}, says);
@@ -505,6 +511,6 @@ TEST_CASE("m2umol retrieve refuses wrong queries and libraries") {
               .code == 0);
   auto const there = with(usual, "--library", library.string());
   CHECK(m2umol(there).code == 0);
-  bench.refused(with(there, "--by", "text"), {library.string(), "n-grams"});
+  bench.refused(with(there, "--by", "text"), {library.string(), "projection of texts"});
   bench.refused(with(there, "--by", "bio"), {library.string(), "targets or categories"});
 }

@@ -42,8 +42,8 @@ std::string ethanol_record(std::string const& title) {
 }
 
 Arguments prepare(fs::path const& table, fs::path const& out) {
-  return {"prepare",   "--table", table.string(), "--out",     out.string(), "--no-conformers",
-          "--holdout", "0.25",    "--text-width", "12",        "--threads",  "1"};
+  return {"prepare",   "--table", table.string(), "--out", out.string(), "--no-conformers",
+          "--holdout", "0.25",    "--text-width", "12",    "--threads",  "1"};
 }
 
 Arguments pretrain(fs::path const& data, fs::path const& run) {

@@ -32,6 +32,7 @@ struct ConformerOptions {
   int seed = 42;
   double max_seconds = 10.0;  ///< for the embedding; rounded up to whole seconds
   int max_atoms = 300;        ///< with hydrogens; larger molecules are refused
+  int max_element = 94;       ///< atomic number; heavier atoms are refused: encoders lack them
   int attempts = 30;          ///< embeddings tried, then as many from random coordinates
   bool mmff = true;           ///< minimise with MMFF94, or UFF where MMFF94 lacks parameters
   int minimiser_iterations = 200;
@@ -113,10 +114,17 @@ inline std::string minimise(RDKit::RWMol& mol, int iterations) {
   return name;
 }
 
+template <class... Parts>
+std::string sentence(Parts const&... parts) {
+  std::ostringstream text;
+  (text << ... << parts);
+  return text.str();
+}
+
 inline ConformerResult no_conformer(std::string reason) { return {{}, std::move(reason), {}}; }
 
 /// Copies atomic numbers and positions; adds the radius graph.
-inline ConformerResult conformer_result(RDKit::ROMol const& mol,
+inline ConformerResult conformer_result(RDKit::ROMol const& mol, int max_element,
                                         RadiusGraphOptions const& options) {
   auto const& conformer = mol.getConformer();
   if (!finite(conformer)) {
@@ -124,6 +132,10 @@ inline ConformerResult conformer_result(RDKit::ROMol const& mol,
   }
   ConformerResult result;
   for (auto const* const atom : mol.atoms()) {
+    if (atom->getAtomicNum() > max_element) {
+      return no_conformer(sentence("the atomic number ", atom->getAtomicNum(),
+                                   " is above the limit of ", max_element));
+    }
     auto const& p = conformer.getAtomPos(atom->getIdx());
     result.conformer.atomic_numbers.push_back(atom->getAtomicNum());
     for (double const x : {p.x, p.y, p.z}) {
@@ -132,13 +144,6 @@ inline ConformerResult conformer_result(RDKit::ROMol const& mol,
   }
   add_radius_graph(result.conformer, options);
   return result;
-}
-
-template <class... Parts>
-std::string sentence(Parts const&... parts) {
-  std::ostringstream text;
-  (text << ... << parts);
-  return text.str();
 }
 
 }  // namespace detail
@@ -170,7 +175,7 @@ inline ConformerResult compute_conformer(RDKit::ROMol const& mol,
     }
     auto const force_field =
         options.mmff ? detail::minimise(full, options.minimiser_iterations) : std::string();
-    auto result = detail::conformer_result(full, options.radius_graph);
+    auto result = detail::conformer_result(full, options.max_element, options.radius_graph);
     result.force_field = force_field;
     return result;
   } catch (std::exception const& error) {
@@ -198,7 +203,7 @@ inline ConformerResult conformer_from_mol(RDKit::ROMol const& mol,
                                                    " atoms with hydrogens, more than the limit of ",
                                                    options.max_atoms));
     }
-    return detail::conformer_result(full, options.radius_graph);
+    return detail::conformer_result(full, options.max_element, options.radius_graph);
   } catch (std::exception const& error) {
     return detail::no_conformer(detail::sentence("RDKit: ", error.what()));
   }

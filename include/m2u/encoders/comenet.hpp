@@ -175,6 +175,7 @@ class ComENet {
   template <ExecutionSpace S, class R>
   Tensor<S, R> atoms(Tape<S, R>& tape, ConformerBatch<S> const& batch,
                      EdgeBasis<S, R> const& basis) const {
+    expects_elements(batch, options_.elements, "ComENet");
     Matrix<int, S> const numbers(batch.atomic_numbers.data(), batch.atoms.total, 1);
     auto x = activation(tape, embedding_sum(tape, tape.parameter(embedding_), elements_, numbers),
                         Activation::silu);

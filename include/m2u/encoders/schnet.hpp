@@ -49,6 +49,7 @@ class SchNet {
   /// @return [conformers, out]
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
+    expects_elements(batch, options_.elements, "SchNet");
     Matrix<int, S> const numbers(batch.atomic_numbers.data(), batch.atoms.total, 1);
     auto x = embedding_(tape, numbers);
     auto const basis =

@@ -90,14 +90,20 @@ struct ConformerBatch {
   Vector<int, S> target;          ///< [edges] per edge the atom where it ends, rising
   Vector<float, S> distances;     ///< [edges] in Å
   Matrix<float, S> geometry;      ///< [edges, edge_geometry_columns], or without columns
+  int elements = 0;               ///< one more than the largest atomic number
 };
 
 template <ExecutionSpace S>
 ConformerBatch<S> to_space(S const& space, ConformerBatch<Host> const& batch) {
-  return {to_space(space, batch.atoms),        to_space<S>(space, batch.atomic_numbers),
-          to_space<S>(space, batch.positions), to_space(space, batch.incoming),
-          to_space(space, batch.source),       to_space<S>(space, batch.target),
-          to_space<S>(space, batch.distances), to_space<S>(space, batch.geometry)};
+  return {to_space(space, batch.atoms),
+          to_space<S>(space, batch.atomic_numbers),
+          to_space<S>(space, batch.positions),
+          to_space(space, batch.incoming),
+          to_space(space, batch.source),
+          to_space<S>(space, batch.target),
+          to_space<S>(space, batch.distances),
+          to_space<S>(space, batch.geometry),
+          batch.elements};
 }
 
 namespace detail {
@@ -131,6 +137,13 @@ inline Matrix<float, Host> join_geometry(std::span<ConformerView const> conforme
 
 }  // namespace detail
 
+/// @throws Error naming the encoder if the batch has an atomic number that its table lacks.
+template <ExecutionSpace S>
+void expects_elements(ConformerBatch<S> const& batch, int elements, char const* encoder) {
+  expects(batch.elements <= elements, encoder, ": made for atomic numbers 0 … ", elements - 1,
+          ", but the batch has ", batch.elements - 1, "; set its option elements");
+}
+
 /// Joins conformers into a batch on the host. Launches nothing, so loader threads may call it.
 /// @throws Error naming the conformer's position if sizes, indices or coordinates are wrong.
 inline ConformerBatch<Host> make_conformer_batch(std::span<ConformerView const> conformers) {
@@ -147,6 +160,9 @@ inline ConformerBatch<Host> make_conformer_batch(std::span<ConformerView const> 
             " atoms, but ", conformer.positions.size(), " coordinates");
     for (float const x : conformer.positions) {
       expects(std::isfinite(x), what, " has a coordinate that is not finite");
+    }
+    for (int const number : conformer.atomic_numbers) {
+      expects(number >= 0, what, " has the negative atomic number ", number);
     }
     check_graph({atoms, {}, {}, conformer.source, conformer.target, {}}, {}, what);
     auto const first = static_cast<int>(numbers.size());
@@ -175,7 +191,8 @@ inline ConformerBatch<Host> make_conformer_batch(std::span<ConformerView const> 
           sorted.source,
           sorted.target,
           host_vector("m2u::graph::distances", distances),
-          detail::join_geometry(conformers, sorted.order)};
+          detail::join_geometry(conformers, sorted.order),
+          numbers.empty() ? 0 : 1 + *std::max_element(numbers.begin(), numbers.end())};
 }
 
 }  // namespace m2u

@@ -140,8 +140,8 @@ inline GroupedRetrieval retrieval_among(Matrix<float, Host> const& queries,
   for (std::size_t i = 0; i < candidates.size(); ++i) {
     auto const& [rows, answer] = candidates[i];
     auto const count = static_cast<int>(rows.size());
-    expects(answer >= 0 && answer < count, "retrieval_among: the answer of query ", i, " is number ",
-            answer, " of ", count, " candidates");
+    expects(answer >= 0 && answer < count, "retrieval_among: the answer of query ", i,
+            " is number ", answer, " of ", count, " candidates");
     std::vector<double> scores;
     for (int const row : rows) {
       expects(row >= 0 && row < targets.extent_int(0), "retrieval_among: there is no target ", row);
