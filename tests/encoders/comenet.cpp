@@ -227,7 +227,8 @@ TEST_CASE("conformers without edges or with coincident atoms are finite", "[come
     S const space;
     m2u::Parameters<S> const theta(space, layout, m2u::Seed{4});
     m2u::Tape<S> tape(space, theta, m2u::Mode::training);
-    auto const y = encoder(tape, m2u::to_space(space, batch_of(all)));
+    auto const batch = m2u::to_space(space, batch_of(all));  // must outlive the way back
+    auto const y = encoder(tape, batch);
     CHECK(finite(m2u::to_host(space, y.value)));
     tape.backward_from(y, std::vector<float>(y.value.size(), 1.0F));
     auto const gradients = m2u::to_host(space, theta.gradients());

@@ -151,6 +151,7 @@ class ComENet {
 
   int out() const { return options_.out; }
 
+  /// The batch must outlive the tape's backward pass, which reads its atomic numbers.
   /// @return [conformers, out]  @throws Error if the edges have no geometry.
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
