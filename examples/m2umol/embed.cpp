@@ -22,8 +22,7 @@ namespace fs = std::filesystem;
 m2u::PrepareOptions graph_only(Configuration const& configuration, int threads) {
   m2u::PrepareOptions options;
   options.features.encoding_steps = configuration.encoding_steps;
-  options.features.atoms =
-      configuration.atoms == "one-hot" ? m2u::AtomInputs::one_hot : m2u::AtomInputs::ogb;
+  options.features.atoms = m2u::atom_inputs_from_string(configuration.atoms, "the model");
   options.holdout = 0.0;
   options.text_width = 0;  // there is no text
   options.compute_conformers = false;

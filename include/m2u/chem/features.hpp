@@ -71,29 +71,13 @@ inline std::array<int, 9> atom_features(RDKit::Atom const& atom) {
   auto const within = [](int value, int first, int other) {
     return value >= first && value - first < other ? value - first : other;
   };
-  auto const hybridisation = [&] {
-    switch (atom.getHybridization()) {
-      case RDKit::Atom::SP:
-        return 0;
-      case RDKit::Atom::SP2:
-        return 1;
-      case RDKit::Atom::SP3:
-        return 2;
-      case RDKit::Atom::SP3D:
-        return 3;
-      case RDKit::Atom::SP3D2:
-        return 4;
-      default:
-        return 5;
-    }
-  };
   return {within(atom.getAtomicNum(), 1, 118),
           within(static_cast<int>(atom.getChiralTag()), 0, 4),
           within(static_cast<int>(atom.getTotalDegree()), 0, 11),
           within(atom.getFormalCharge(), -5, 11),
           within(static_cast<int>(atom.getTotalNumHs()), 0, 9),
           within(static_cast<int>(atom.getNumRadicalElectrons()), 0, 5),
-          hybridisation(),
+          hybridisation(atom),
           atom.getIsAromatic() ? 1 : 0,
           atom.getOwningMol().getRingInfo()->numAtomRings(atom.getIdx()) != 0 ? 1 : 0};
 }

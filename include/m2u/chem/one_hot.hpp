@@ -33,6 +33,24 @@ inline constexpr int one_hot_atom_columns = 103;
 /// Columns of a bond: single, double, triple, aromatic, conjugated, in a ring.
 inline constexpr int one_hot_bond_columns = 6;
 
+/// 0 … 4 for SP, SP2, SP3, SP3D, SP3D2, else 5.
+inline int hybridisation(RDKit::Atom const& atom) {
+  switch (atom.getHybridization()) {
+    case RDKit::Atom::SP:
+      return 0;
+    case RDKit::Atom::SP2:
+      return 1;
+    case RDKit::Atom::SP3:
+      return 2;
+    case RDKit::Atom::SP3D:
+      return 3;
+    case RDKit::Atom::SP3D2:
+      return 4;
+    default:
+      return 5;
+  }
+}
+
 /// The values of an atom of a sanitised molecule. A degree above 10, which the package refuses,
 /// counts as 10.
 inline std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& atom) {
@@ -46,26 +64,12 @@ inline std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& a
   auto const value = [&](float number) { values[first++] = number; };
   auto const element =
       std::find(one_hot_elements.begin(), one_hot_elements.end(), atom.getSymbol());
-  auto const hybridisation = [&]() -> std::size_t {
-    switch (atom.getHybridization()) {
-      case RDKit::Atom::SP:
-        return 0;
-      case RDKit::Atom::SP2:
-        return 1;
-      case RDKit::Atom::SP3:
-        return 2;
-      case RDKit::Atom::SP3D:
-        return 3;
-      default:
-        return 4;
-    }
-  };
   one_of(one_hot_elements.size() + 1, static_cast<std::size_t>(element - one_hot_elements.begin()));
   one_of(11, atom.getDegree());
   one_of(7, atom.getNumImplicitHs());  // the implicit valence, under a name that all releases have
   value(static_cast<float>(atom.getFormalCharge()));
   value(static_cast<float>(atom.getNumRadicalElectrons()));
-  one_of(5, hybridisation());
+  one_of(5, static_cast<std::size_t>(hybridisation(atom)));
   value(atom.getIsAromatic() ? 1.0F : 0.0F);
   one_of(5, atom.getTotalNumHs());
   return values;
