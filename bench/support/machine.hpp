@@ -17,6 +17,7 @@
 #include <nlohmann/json.hpp>
 
 #include "m2u/core/version.hpp"
+#include "m2u/linalg/backend/eigen.hpp"
 #include "m2u/linalg/gemm.hpp"
 
 namespace m2umol {

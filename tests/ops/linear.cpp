@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2u/ops/linear.hpp"
+#include "m2u/ops/add.hpp"
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -22,6 +23,36 @@ m2u::GradientReport check(S const& space, int rows, Activation activation) {
       });
 }
 
+/// Two maps added up, dropout and a residual.
+template <class S>
+m2u::GradientReport check_tail(S const& space, int rows, Activation activation, float dropout) {
+  return m2u::gradient_check(
+      space, {},
+      {m2u::random_input(rows, 3, {1}), m2u::random_input(5, 3, {2}), m2u::random_input(1, 5, {3}),
+       m2u::random_input(rows, 2, {4}), m2u::random_input(5, 2, {5}),
+       m2u::random_input(rows, 5, {6})},
+      [=](auto& tape, auto const& in) {
+        auto const y = m2u::linear(
+            tape, std::array{m2u::LinearTerm{in[0], in[1]}, m2u::LinearTerm{in[3], in[4]}}, in[2],
+            {.activation = activation, .dropout = dropout, .residual = in[5]});
+        return m2u::add(tape, y, in[5]);  // a second gradient for the residual
+      });
+}
+
+/// Two inputs side by side, neither a parameter.
+template <class S>
+m2u::GradientReport check_side_by_side(S const& space, int rows) {
+  return m2u::gradient_check(
+      space, {},
+      {m2u::random_input(rows, 3, {1}), m2u::random_input(rows, 2, {2}),
+       m2u::random_input(4, 5, {3}), m2u::random_input(1, 4, {4})},
+      [](auto& tape, auto const& in) {
+        return m2u::linear(
+            tape, std::array{m2u::LinearTerm{in[0], in[2]}, m2u::LinearTerm{in[1], in[2], 3}},
+            in[3]);
+      });
+}
+
 bool const cases[] = {
     add_gradient_case("linear", "none", [](auto s) { return check(s, 7, Activation::none); }),
     add_gradient_case("linear", "relu", [](auto s) { return check(s, 300, Activation::relu); }),
@@ -31,6 +62,26 @@ bool const cases[] = {
                       [](auto s) { return check(s, 7, Activation::shifted_softplus); }),
     add_gradient_case("linear", "one row", [](auto s) { return check(s, 1, Activation::relu); }),
     add_gradient_case("linear", "no rows", [](auto s) { return check(s, 0, Activation::relu); }),
+    add_gradient_case("linear", "two maps and a residual",
+                      [](auto s) { return check_tail(s, 61, Activation::silu, 0.0F); }),
+    add_gradient_case("linear", "dropout and a residual",
+                      [](auto s) { return check_tail(s, 61, Activation::none, 0.4F); }),
+    add_gradient_case("linear", "relu, dropout and a residual",
+                      [](auto s) { return check_tail(s, 61, Activation::relu, 0.4F); }),
+    add_gradient_case("linear", "a tail without rows",
+                      [](auto s) { return check_tail(s, 0, Activation::relu, 0.4F); }),
+    add_gradient_case("linear", "side by side", [](auto s) { return check_side_by_side(s, 50); }),
+    add_gradient_case("linear", "relu and dropout",
+                      [](auto s) {
+                        return m2u::gradient_check(
+                            s, {},
+                            {m2u::random_input(60, 3, {1}), m2u::random_input(5, 3, {2}),
+                             m2u::random_input(1, 5, {3})},
+                            [](auto& tape, auto const& in) {
+                              return m2u::linear(tape, in[0], in[1], in[2],
+                                                 {.activation = Activation::relu, .dropout = 0.3F});
+                            });
+                      }),
     add_gradient_case("linear", "without bias",
                       [](auto s) {
                         return m2u::gradient_check(
