@@ -2,11 +2,14 @@
 #include "m2u/ops/linear.hpp"
 #include "m2u/ops/add.hpp"
 
+#include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "m2u/nn/linear.hpp"
 #include "support/gradient_cases.hpp"
+#include "support/spaces.hpp"
 
 namespace {
 
@@ -102,4 +105,44 @@ TEST_CASE("linear refuses shapes that do not fit", "[linear]") {
   auto const bias = tape.constant(tape.matrix(1, 5));
   CHECK_THROWS_WITH(m2u::linear(tape, x, weight, bias),
                     Catch::Matchers::ContainsSubstring("input [2, 3] does not fit weight [5, 4]"));
+}
+
+TEMPLATE_LIST_TEST_CASE("kept packed weights change no bit", "[linear]", m2u::test::Spaces) {
+  TestType const space;
+  m2u::ParameterLayout layout;
+  m2u::Linear const layer(layout.scope("layer"), 70, 37);
+  m2u::Parameters<TestType> const theta(space, layout, m2u::Seed{3});
+  auto const input = m2u::random_input(5, 70, {4});
+  std::vector<float> const values(input.values.begin(), input.values.end());
+  m2u::Tape<TestType> plain(space, theta, m2u::Mode::evaluation);
+  m2u::Tape<TestType> keeping(space, theta, m2u::Mode::evaluation);
+  keeping.keep_packed_weights();
+  auto const result = [&](auto& tape, int rows, auto const& f) {
+    auto const x = tape.matrix(rows, 70);
+    m2u::from_host(space, std::span<float const>(values).first(static_cast<std::size_t>(rows * 70)),
+                   x);
+    return m2u::to_host(space, f(tape, tape.constant(x)).value);
+  };
+  auto const layered = [&](auto& tape, auto const& x) { return layer(tape, x); };
+  for (int const rows : {5, 1, 3}) {
+    keeping.reset(1);
+    CHECK(result(keeping, rows, layered) == result(plain, rows, layered));
+  }
+  // A weight that is no parameter may change between calls, at the same place.
+  for (float const factor : {1.0F, 2.0F}) {
+    keeping.reset(1);
+    auto const weight = keeping.matrix(2, 70);
+    Kokkos::deep_copy(space, weight, factor);
+    auto const sums = result(keeping, 1, [&](auto& tape, auto const& x) {
+      return m2u::linear(tape, x, tape.constant(weight));
+    });
+    float sum = 0.0F;
+    for (std::size_t k = 0; k < 70; ++k) {
+      sum += factor * values[k];
+    }
+    CHECK(std::abs(sums[0] - sum) < 1e-4F);
+  }
+  m2u::Tape<TestType> training(space, theta, m2u::Mode::training);
+  CHECK_THROWS_WITH(training.keep_packed_weights(),
+                    Catch::Matchers::ContainsSubstring("weights change in training"));
 }

@@ -19,6 +19,7 @@
 #include "m2u/autodiff/tensor.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/kernels/arithmetic.hpp"
+#include "m2u/linalg/gemm.hpp"
 #include "m2u/parameters/parameters.hpp"
 
 namespace m2u {
@@ -43,6 +44,22 @@ class Tape {
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::training; }
   void set_mode(Mode mode) { mode_ = mode; }
+
+  /// From now on linear layers keep their weights in the form that products are made with, which
+  /// pays where batches are small. The parameters must not change any more, and the tape must be
+  /// one for evaluation.
+  /// @throws Error in training.
+  void keep_packed_weights() {
+    expects(!training(), "Tape::keep_packed_weights: weights change in training; the tape's mode "
+                         "must be evaluation");
+    packed_weights_ = std::make_unique<PackedFactors<R>>();
+  }
+  /// Where that of a parameter is; nullptr for other weights and where none is kept.
+  PackedFactors<R>* packed_weights(R const* weight) const {
+    R const* const first = parameters_.values().data();
+    bool const parameter = weight >= first && weight < first + parameters_.values().extent(0);
+    return training() || !parameter ? nullptr : packed_weights_.get();
+  }
 
   /// Forgets the step and starts the one with this number. Tensors made before are invalid after.
   void reset(std::uint64_t step) {
@@ -275,6 +292,7 @@ class Tape {
   std::uint64_t step_ = 0;
   std::uint64_t streams_ = 0;
   Arena<S> arena_;
+  std::unique_ptr<PackedFactors<R>> packed_weights_;
   ClosureArena closures_;
   std::vector<Entry> entries_;
   std::vector<Record> records_;

@@ -83,7 +83,12 @@ void gemm_before(S const& space, Strided<R> a, Strided<R> b, Strided<R> c, GemmO
   }
 }
 
-/// A product of gemm_after: a · op(b).
+/// Where the second factors of gemm_after are kept in the form that the back end multiplies by.
+/// They must not change while it is in use. Only hosts have such a form.
+template <class R>
+using PackedFactors = backend::detail::PackedFactors<R>;
+
+/// A product of gemm_after: a · bᵀ.
 template <class R>
 struct GemmTerm {
   Strided<R> a;
@@ -93,9 +98,10 @@ struct GemmTerm {
 /// The sum of a · bᵀ over the terms, a block of rows_per_block rows at a time, for `after(team,
 /// first, last, block)` to put where it belongs: block points to these rows, c.cols apart. On the
 /// host the block is in cache and c is not written; on a GPU the sum is made in c first.
+/// @param kept packed factors, or nullptr
 template <std::size_t terms, ExecutionSpace S, class R, class After>
 void gemm_after(S const& space, std::array<GemmTerm<R>, terms> const& term, Strided<R> c,
-                After const& after) {
+                [[maybe_unused]] PackedFactors<R>* kept, After const& after) {
   GemmOptions options{.transpose_b = true};
   for (auto const& [a, b] : term) {
     detail::expects_product(a, b, c, options);
@@ -105,7 +111,8 @@ void gemm_after(S const& space, std::array<GemmTerm<R>, terms> const& term, Stri
     for (std::size_t t = 0; t < terms; ++t) {
       products[t] = backend::detail::Product<R>(term[t].a, term[t].b, options);
     }
-    backend::detail::gemm_by_rows(space, products, c.rows, [](auto const&, int, int) {}, after);
+    backend::detail::gemm_by_rows(
+        space, products, c.rows, kept, [](auto const&, int, int) {}, after);
   } else {
     for (auto const& [a, b] : term) {
       gemm(space, a, b, c, options);

@@ -81,10 +81,14 @@ struct LinearCall {
   bool of_output() const { return tail.activation == Activation::relu && !tail.residual; }
 
   /// The products and what follows them, into y.
-  void forward(S const& space, Matrix<R, S> const& y) const {
+  void forward(Tape<S, R>& tape, Matrix<R, S> const& y) const {
     std::array<GemmTerm<R>, terms> products;
     for (std::size_t t = 0; t < terms; ++t) {
       products[t] = {strided(term[t].x.value), weight(term[t].weight.value, t)};
+    }
+    auto* packed = tape.packed_weights(term[0].weight.value.data());
+    for (auto const& t : term) {
+      packed = tape.packed_weights(t.weight.value.data()) == nullptr ? nullptr : packed;
     }
     bool const keep = tail.activation != Activation::none && !of_output();
     kernels::LinearFinish<R> const finish{bias ? bias->value.data() : nullptr,
@@ -94,7 +98,7 @@ struct LinearCall {
                                           mask,
                                           tail.activation,
                                           out()};
-    gemm_after(space, products, strided(y), finish);
+    gemm_after(tape.space(), products, strided(y), packed, finish);
   }
 
   /// Gradients of the inputs, which first need delta and its sums: `prepare` makes them.
@@ -175,7 +179,7 @@ Tensor<S, R> linear(Tape<S, R>& tape, std::array<LinearTerm<S, R>, terms> const&
   auto const y = tape.result(call.rows(), call.out(), call.differentiable());
   bool const keep = tail.activation != Activation::none && !call.of_output();
   call.saved = keep ? tape.matrix(call.rows(), call.out()) : y.value;
-  call.forward(tape.space(), y.value);
+  call.forward(tape, y.value);
   tape.record("linear", y,
               [=](Tape<S, R>& back, Matrix<R, S> const& dy) { call.backward(back, dy); });
   return y;

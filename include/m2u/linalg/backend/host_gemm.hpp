@@ -10,6 +10,8 @@
 #include <array>
 #include <memory>
 #include <new>
+#include <utility>
+#include <vector>
 
 #include "m2u/core/space.hpp"
 #include "m2u/linalg/backend/host_tile.hpp"
@@ -29,17 +31,27 @@ constexpr int pieces(int size, int piece) { return (size + piece - 1) / piece; }
 /// Workspaces that one thread may use at the same time.
 enum class Work { panels, slabs, block, tile };
 
-/// A thread's aligned workspace, kept between calls.
+struct AlignedDelete {
+  void operator()(void* memory) const { ::operator delete(memory, std::align_val_t(64)); }
+};
+template <class R>
+using AlignedArray = std::unique_ptr<R, AlignedDelete>;
+
+/// Uninitialised memory for numbers, from the start of a cache line on.
+template <class R>
+AlignedArray<R> aligned_array(std::size_t size) {
+  return AlignedArray<R>(
+      static_cast<R*>(::operator new(size * sizeof(R), std::align_val_t(64))));
+}
+
+/// A thread's workspace, kept between calls.
 template <class R, Work work>
 R* gemm_workspace(std::size_t size) {
-  struct Free {
-    void operator()(R* memory) const { ::operator delete(memory, std::align_val_t(64)); }
-  };
-  thread_local std::unique_ptr<R, Free> memory;
+  thread_local AlignedArray<R> memory;
   thread_local std::size_t capacity = 0;
   if (size > capacity) {
     memory.reset();
-    memory.reset(static_cast<R*>(::operator new(size * sizeof(R), std::align_val_t(64))));
+    memory = aligned_array<R>(size);
     capacity = size;
   }
   return memory.get();
@@ -160,21 +172,56 @@ void pack_all(S const& space, Product<R> const& product, R* packed) {
                        });
 }
 
+/// Second factors in packed form, for products with factors that do not change.
+template <class R>
+class PackedFactors {
+ public:
+  /// The packed form, made at the first call for this factor.
+  template <ExecutionSpace S>
+  R* find(S const& space, Product<R> const& product) {
+    auto const same = [&](Entry const& entry) {
+      auto const& known = entry.product;
+      return known.b == product.b && known.b_inner == product.b_inner &&
+             known.b_col == product.b_col && known.cols == product.cols &&
+             known.depth == product.depth && known.scale == product.scale;
+    };
+    auto const found = std::find_if(entries_.begin(), entries_.end(), same);
+    if (found != entries_.end()) {
+      return found->packed.get();
+    }
+    Entry entry{product, aligned_array<R>(product.packed_size())};
+    pack_all(space, product, entry.packed.get());
+    entries_.push_back(std::move(entry));
+    return entries_.back().packed.get();
+  }
+
+ private:
+  struct Entry {
+    Product<R> product;
+    AlignedArray<R> packed;
+  };
+  std::vector<Entry> entries_;
+};
+
 /// The sum of the products by blocks of rows. A block is made in a buffer that stays in cache, for
 /// `after` to put where it belongs: tiles that went straight to distant memory would wait for it.
+/// @param kept where packed factors are kept, or nullptr
 template <std::size_t terms, ExecutionSpace S, class R, class Before, class After>
 void gemm_by_rows(S const& space, std::array<Product<R>, terms> const& products, int rows,
-                  Before const& before, After const& after) {
+                  PackedFactors<R>* kept, Before const& before, After const& after) {
   std::array<R*, terms> packed{};
   std::size_t size = 0;
   for (auto const& product : products) {
-    size += product.packed_size();
+    size += kept == nullptr ? product.packed_size() : 0;
   }
-  R* const all = gemm_workspace<R, Work::slabs>(size);
-  std::size_t used = 0;
+  R* next = gemm_workspace<R, Work::slabs>(size);
   for (std::size_t t = 0; t < terms; ++t) {
-    packed[t] = all + used;
-    used += products[t].packed_size();
+    if (kept != nullptr) {
+      packed[t] = kept->find(space, products[t]);
+      continue;
+    }
+    packed[t] = next;
+    next += products[t].packed_size();
     pack_all(space, products[t], packed[t]);
   }
   Kokkos::parallel_for(
@@ -265,7 +312,8 @@ void host_gemm_block(Strided<R> const& a, Strided<R> const& b, Strided<R> const&
 template <ExecutionSpace S, class R, class Before>
 void host_gemm_before(S const& space, Strided<R> const& a, Strided<R> const& b, Strided<R> const& c,
                       GemmOptions const& options, Before const& before) {
-  detail::gemm_by_rows(space, std::array{detail::Product<R>(a, b, options)}, c.rows, before,
+  detail::gemm_by_rows(space, std::array{detail::Product<R>(a, b, options)}, c.rows,
+                       static_cast<detail::PackedFactors<R>*>(nullptr), before,
                        detail::PutRows<R>{c, options.accumulate});
 }
 
