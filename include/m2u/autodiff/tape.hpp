@@ -3,6 +3,7 @@
 /// Reverse-mode differentiation: ops record how to go back, the tape plays it in reverse.
 #pragma once
 
+#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <iterator>
@@ -43,22 +44,47 @@ class Tape {
   Parameters<S, R> const& parameters() const { return parameters_; }
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::training; }
-  void set_mode(Mode mode) { mode_ = mode; }
+  /// @throws Error for training where infer_only was called.
+  void set_mode(Mode mode) {
+    expects(mode == Mode::evaluation || !infers(),
+            "Tape::set_mode: the tape is for inference only");
+    mode_ = mode;
+  }
 
-  /// From now on linear layers keep their weights in the form that products are made with, which
-  /// pays where batches are small. The parameters must not change any more, and the tape must be
-  /// one for evaluation.
+  /// From now on the tape is for inference alone: nothing has a gradient, memory is used again at
+  /// the end of each scope, and linear layers keep their weights in the form that products are made
+  /// with, which pays where batches are small. The parameters must not change any more.
   /// @throws Error in training.
-  void keep_packed_weights() {
-    expects(!training(), "Tape::keep_packed_weights: weights change in training; the tape's mode "
-                         "must be evaluation");
+  void infer_only() {
+    expects(!training(), "Tape::infer_only: parameters change in training; the tape's mode must be "
+                         "evaluation");
     packed_weights_ = std::make_unique<PackedFactors<R>>();
   }
-  /// Where that of a parameter is; nullptr for other weights and where none is kept.
+  bool infers() const { return packed_weights_ != nullptr; }
+
+  /// f(), a tensor. In inference what f needed besides is free for use afterwards.
+  template <class F>
+  Tensor<S, R> scoped(F const& f) {
+    auto const mark = scratch_.size();
+    Tensor<S, R> const result = f();
+    if (!infers()) {
+      return result;
+    }
+    auto const from = scratch_.begin() + static_cast<std::ptrdiff_t>(mark);
+    auto const last = std::partition(
+        from, scratch_.end(), [&](Scratch const& s) { return s.data == result.value.data(); });
+    for (auto piece = last; piece != scratch_.end(); ++piece) {
+      arena_.release(piece->data, piece->bytes);
+    }
+    scratch_.erase(last, scratch_.end());
+    return result;
+  }
+
+  /// Where the packed form of a parameter is kept; nullptr for other weights and without inference.
   PackedFactors<R>* packed_weights(R const* weight) const {
     R const* const first = parameters_.values().data();
     bool const parameter = weight >= first && weight < first + parameters_.values().extent(0);
-    return training() || !parameter ? nullptr : packed_weights_.get();
+    return parameter ? packed_weights_.get() : nullptr;
   }
 
   /// Forgets the step and starts the one with this number. Tensors made before are invalid after.
@@ -92,6 +118,9 @@ class Tape {
   Tensor<S, R> variable(Matrix<R, S> const& value) { return {value, new_entry({})}; }
   /// A parameter; its gradient is added to the flat gradient buffer.
   Tensor<S, R> parameter(Slice const& slice) {
+    if (infers()) {
+      return constant(parameters_.value(slice));
+    }
     return {parameters_.value(slice), new_entry(parameters_.gradient(slice))};
   }
   /// State that the op may update in training.
@@ -217,7 +246,7 @@ class Tape {
 
   void* workspace(std::size_t bytes) {
     void* const data = arena_.allocate(space_, bytes);
-    if (current_ >= 0) {
+    if (current_ >= 0 || infers()) {
       scratch_.push_back({data, bytes});
     }
     return data;

@@ -64,14 +64,17 @@ class GpsLayer {
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const& edges,
                           GraphBatch<S> const& graph) const {
-    auto const messages = gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0));
     auto const residual = [&](Tensor<S, R> const& to) {
       return LinearTail<S, R>{.dropout = dropout_, .residual = to};
     };
-    auto const local = norm1_(tape, local_(tape, messages, residual(x)));
-    auto const global = norm2_(tape, attention_(tape, x, graph.nodes, residual(x)));
+    auto const local = tape.scoped([&] {
+      auto const messages = gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0));
+      return norm1_(tape, local_(tape, messages, residual(x)));
+    });
+    auto const global =
+        tape.scoped([&] { return norm2_(tape, attention_(tape, x, graph.nodes, residual(x))); });
     auto const both = add(tape, local, global);
-    return norm3_(tape, mlp_(tape, both, residual(both)));
+    return tape.scoped([&] { return norm3_(tape, mlp_(tape, both, residual(both))); });
   }
 
   MultiheadAttention const& attention() const { return attention_; }
@@ -175,7 +178,7 @@ class Gps {
     }
     auto const edges = edges_(tape, graph.edge_features, graph.edge_values);
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-      auto const y = layers_[layer](tape, x, edges, graph);
+      auto const y = tape.scoped([&] { return layers_[layer](tape, x, edges, graph); });
       observe(static_cast<int>(layer), x, y, graph.nodes, layers_[layer].attention());
       x = y;
     }

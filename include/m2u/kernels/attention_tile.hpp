@@ -118,8 +118,8 @@ KOKKOS_INLINE_FUNCTION void drop_attention(Team const& /*team*/, AttentionDropou
                      blocks;
   for (int i = 0; i < cols; i += on_host<typename Team::execution_space> ? random_lanes : 1) {
     for (int j = 0; j < keys; j += 8) {
-      std::uint64_t const first = start + static_cast<std::uint64_t>(i) * blocks +
-                                  static_cast<std::uint64_t>(j / 8);
+      std::uint64_t const first =
+          start + static_cast<std::uint64_t>(i) * blocks + static_cast<std::uint64_t>(j / 8);
       R* const line = tile + j * padded + i;
       if constexpr (on_host<typename Team::execution_space>) {
         PhiloxLanes const random(mask.stream.key, mask.stream.stream, first, blocks);

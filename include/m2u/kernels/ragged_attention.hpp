@@ -61,8 +61,8 @@ void ragged_attention(S const& space, Matrix<R, S> const& qkv, Ragged<S> const& 
             int const i = strip * cols;
             softmax_keys(at.count, cols, scores + i, padded, largest + i, sum + i);
             if (drop.mask.drops()) {
-              drop_attention(team, drop, head, rows, row + i, at.count, cols,
-                             drop.mask.kept, 0.0F, scores + i, padded);
+              drop_attention(team, drop, head, rows, row + i, at.count, cols, drop.mask.kept, 0.0F,
+                             scores + i, padded);
             }
           });
           team.team_barrier();

@@ -40,8 +40,7 @@ using AlignedArray = std::unique_ptr<R, AlignedDelete>;
 /// Uninitialised memory for numbers, from the start of a cache line on.
 template <class R>
 AlignedArray<R> aligned_array(std::size_t size) {
-  return AlignedArray<R>(
-      static_cast<R*>(::operator new(size * sizeof(R), std::align_val_t(64))));
+  return AlignedArray<R>(static_cast<R*>(::operator new(size * sizeof(R), std::align_val_t(64))));
 }
 
 /// A thread's workspace, kept between calls.
