@@ -93,13 +93,13 @@ inline void add_moment_panel(MomentEdges<R> const& e, int group, int feature, in
     R const* const in = e.a + static_cast<std::ptrdiff_t>(e.rows[edge]) * e.cols + col;
     R const* const factor = e.features + static_cast<std::ptrdiff_t>(edge) * e.count + feature;
     V row[vectors];
-#pragma GCC unroll 4
+    M2U_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
       row[v] = backend::load_vector(in + v * lanes);
     }
-#pragma GCC unroll 16
+    M2U_UNROLL(16)
     for (int f = 0; f < chunk; ++f) {
-#pragma GCC unroll 4
+      M2U_UNROLL(4)
       for (int v = 0; v < vectors; ++v) {
         moment[f][v] += factor[f] * row[v];
       }

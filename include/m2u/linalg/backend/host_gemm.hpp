@@ -146,7 +146,7 @@ auto dynamic_tasks(S const& space, int count) {
 template <class R>
 void put_rows(R const* from, int rows, int cols, bool add, R* to, std::ptrdiff_t stride) {
   for (int i = 0; i < rows; ++i, from += cols, to += stride) {
-#pragma GCC ivdep
+    M2U_INDEPENDENT
     for (int j = 0; j < cols; ++j) {
       to[j] = add ? to[j] + from[j] : from[j];
     }

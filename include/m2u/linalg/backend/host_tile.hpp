@@ -10,6 +10,8 @@
 #include <cstring>
 #include <type_traits>
 
+#include "m2u/core/config.hpp"
+
 namespace m2u::backend {
 
 #if defined(__AVX512F__)
@@ -85,14 +87,14 @@ inline void gemm_tile(int depth, TileFactor<R> a, R const* b, std::ptrdiff_t b_r
   }
   for (int k = 0; k < depth; ++k) {
     V row[vectors];
-#pragma GCC unroll 4
+    M2U_UNROLL(4)
     for (int v = 0; v < vectors; ++v) {
       row[v] = load_vector(b + v * width);
     }
-#pragma GCC unroll 16
+    M2U_UNROLL(16)
     for (int i = 0; i < rows; ++i) {
       R const factor = a.data[i * a.row];
-#pragma GCC unroll 4
+      M2U_UNROLL(4)
       for (int v = 0; v < vectors; ++v) {
         sum[i][v] += factor * row[v];
       }
@@ -101,9 +103,9 @@ inline void gemm_tile(int depth, TileFactor<R> a, R const* b, std::ptrdiff_t b_r
     b += b_row;
   }
   if (cols == vectors * width) {
-#pragma GCC unroll 16
+    M2U_UNROLL(16)
     for (int i = 0; i < rows; ++i) {
-#pragma GCC unroll 4
+      M2U_UNROLL(4)
       for (int v = 0; v < vectors; ++v) {
         R* const to = c.data + i * c.row + v * width;
         V const value = c.scale * sum[i][v];
