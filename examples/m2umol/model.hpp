@@ -44,8 +44,21 @@ inline m2u::GpsOptions hub_options(Configuration const& options) {
   return result;
 }
 
+/// The encoder of conformers, under the scope "3d".
+inline m2u::ComENet conformer_encoder(m2u::ParameterLayout& layout, Configuration const& options) {
+  return m2u::ComENet{layout.scope("3d"),
+                      {.width = options.conformer_width,
+                       .middle = options.conformer_middle,
+                       .blocks = options.conformer_blocks,
+                       .cutoff = options.cutoff,
+                       .out = options.width}};
+}
+
 /// The 2D graph as hub; conformers, text and bio features teach it.
-inline auto make_model(m2u::ParameterLayout& layout, Configuration const& options) {
+/// @param conformers encodes the modality "3d"
+template <class Encoder>
+auto make_model(m2u::ParameterLayout& layout, Configuration const& options,
+                Encoder const& conformers) {
   int const width = options.width;
   std::vector<int> vocabularies;
   for (auto const& vocabulary : options.bio) {
@@ -57,13 +70,7 @@ inline auto make_model(m2u::ParameterLayout& layout, Configuration const& option
   };
   return m2u::MultiToUni{
       m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}),
-      m2u::match<"3d">(m2u::ComENet{layout.scope("3d"),
-                                    {.width = options.conformer_width,
-                                     .middle = options.conformer_middle,
-                                     .blocks = options.conformer_blocks,
-                                     .cutoff = options.cutoff,
-                                     .out = width}},
-                       adapter("to_3d"), objective),
+      m2u::match<"3d">(conformers, adapter("to_3d"), objective),
       m2u::match<"text">(m2u::Precomputed{layout.scope("text"), options.text_width, width},
                          adapter("to_text"), objective),
       m2u::match<"bio">(
@@ -74,6 +81,11 @@ inline auto make_model(m2u::ParameterLayout& layout, Configuration const& option
           layout.scope("modality"),
           {.width = width, .modalities = 3, .weight = options.classifier_weight}}),
       m2u::passes(options.three_passes ? m2u::HubPasses::each : m2u::HubPasses::once)};
+}
+
+/// The same with the conformers' encoder of M2UMol.
+inline auto make_model(m2u::ParameterLayout& layout, Configuration const& options) {
+  return make_model(layout, options, conformer_encoder(layout, options));
 }
 
 /// The authors' package: the hub and the adapters, and the fusion of what they generate.

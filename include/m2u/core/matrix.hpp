@@ -13,6 +13,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "m2u/core/error.hpp"
+#include "m2u/core/huge_pages.hpp"
 #include "m2u/core/space.hpp"
 
 namespace m2u {
@@ -51,7 +52,19 @@ Matrix<T, S> make_matrix(S const& space, std::string const& label, int rows, int
 /// Allocates a vector without writing to it.
 template <class T, ExecutionSpace S>
 Vector<T, S> make_vector(S const& space, std::string const& label, std::size_t size) {
-  return Vector<T, S>(Kokkos::view_alloc(space, Kokkos::WithoutInitializing, label), size);
+  Vector<T, S> const result(Kokkos::view_alloc(space, Kokkos::WithoutInitializing, label), size);
+  if constexpr (on_host<S>) {
+    advise_huge_pages(result.data(), size * sizeof(T));
+  }
+  return result;
+}
+
+/// Allocates a vector of zeros.
+template <class T, ExecutionSpace S>
+Vector<T, S> zero_vector(S const& space, std::string const& label, std::size_t size) {
+  auto const result = make_vector<T>(space, label, size);
+  Kokkos::deep_copy(space, result, T(0));
+  return result;
 }
 
 /// A host vector with the values of `source`. It launches nothing, so any thread may call it.

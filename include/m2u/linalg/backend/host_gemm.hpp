@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "m2u/core/huge_pages.hpp"
 #include "m2u/core/space.hpp"
 #include "m2u/linalg/backend/host_tile.hpp"
 #include "m2u/linalg/strided.hpp"
@@ -40,7 +41,9 @@ using AlignedArray = std::unique_ptr<R, AlignedDelete>;
 /// Uninitialised memory for numbers, from the start of a cache line on.
 template <class R>
 AlignedArray<R> aligned_array(std::size_t size) {
-  return AlignedArray<R>(static_cast<R*>(::operator new(size * sizeof(R), std::align_val_t(64))));
+  AlignedArray<R> result(static_cast<R*>(::operator new(size * sizeof(R), std::align_val_t(64))));
+  advise_huge_pages(result.get(), size * sizeof(R));
+  return result;
 }
 
 /// A thread's workspace, kept between calls.
@@ -249,10 +252,11 @@ void gemm_by_rows(S const& space, std::array<Product<R>, terms> const& products,
       });
 }
 
-/// Inner steps of a slab: enough slabs to share out, few enough to add up.
+/// Inner steps of a slab. Slabs come in eights, so that few threads share them out evenly, and are
+/// so few that adding them up costs little.
 inline int slab_steps(int depth) {
-  return std::clamp(pieces(pieces(depth, 16), slab_depth) * slab_depth, 2 * slab_depth,
-                    8 * slab_depth);
+  int const slabs = depth <= 2048 ? 8 : 16 * pieces(depth, 16 * 1024);
+  return pieces(depth, slabs);
 }
 
 /// Long sums into a small result, slab by slab of the sums.
