@@ -9,13 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <thread>
 #include <vector>
 
 #include "m2u/core/error.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/data/sparse_row.hpp"
-#include "m2u/linalg/backend/eigen_symmetric.hpp"
+#include "m2u/text/dense_doubles.hpp"
 
 namespace m2u {
 
@@ -80,25 +79,6 @@ inline CompressedRows transposed(CompressedRows const& a) {
   return result;
 }
 
-/// work(first, count) for blocks of rows of a fixed size, on several threads.
-template <class Work>
-void for_row_blocks(int rows, int threads, Work const& work) {
-  constexpr int block = 64;
-  int const blocks = (rows + block - 1) / block;
-  int const all = threads > 0 ? threads : static_cast<int>(std::thread::hardware_concurrency());
-  int const used = std::clamp(all, 1, std::max(1, blocks));
-  auto const share = [&](int thread) {
-    for (int b = thread; b < blocks; b += used) {
-      work(b * block, std::min(block, rows - b * block));
-    }
-  };
-  std::vector<std::jthread> others;
-  for (int thread = 1; thread < used; ++thread) {
-    others.emplace_back(share, thread);
-  }
-  share(0);
-}
-
 /// y = a·x, both dense.
 inline void multiply(CompressedRows const& a, Strided<double> x, Strided<double> y, int threads) {
   for_row_blocks(a.rows, threads, [&](int first, int count) {
@@ -131,25 +111,6 @@ inline void multiply_twice(CompressedRows const& b, CompressedRows const& b_tran
     multiply(b, inner, columns, threads);
   }
 }
-
-/// c = op(a)·b in blocks of rows, so that the bits do not depend on the number of threads.
-inline void multiply_dense(Strided<double> a, Strided<double> b, Strided<double> c,
-                           bool transpose_a, int threads) {
-  for_row_blocks(c.rows, threads, [&](int first, int count) {
-    backend::eigen_gemm_rows(a, b, c, {.transpose_a = transpose_a}, first, count);
-  });
-}
-
-/// A matrix that owns its memory.
-struct DenseDoubles {
-  DenseDoubles(int rows, int cols)
-      : memory(static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols)),
-        all{memory.data(), rows, cols, cols} {}
-  DenseDoubles(DenseDoubles const&) = delete;
-  DenseDoubles& operator=(DenseDoubles const&) = delete;
-  std::vector<double> memory;
-  Strided<double> all;
-};
 
 /// A singular vector's sign is free: the largest entry of each column shall be positive.
 inline void fix_signs(Strided<double> v) {
@@ -188,10 +149,14 @@ inline SparseSvd sparse_svd(std::span<SparseRow const> rows, int cols, int rank,
   for (std::size_t i = 0; i < basis.memory.size(); ++i) {
     basis.memory[i] = random.uniform(i) - 0.5;
   }
-  backend::orthonormalise_columns(basis.all);
+  auto const orthonormalise = [&](std::uint64_t round) {
+    RandomStream const fresh{options.seed, stream_of("m2u::sparse_svd::fresh") + round};
+    detail::orthonormalise_columns(basis.all, fresh, options.threads);
+  };
+  orthonormalise(0);
   for (int i = 0; i < options.iterations; ++i) {
     detail::multiply_twice(b, b_transposed, basis.all, options.threads);
-    backend::orthonormalise_columns(basis.all);
+    orthonormalise(static_cast<std::uint64_t>(i) + 1);
   }
   // Within the basis: eigenvectors of basisᵀ·b·bᵀ·basis.
   detail::DenseDoubles image(b.rows, size);
@@ -199,9 +164,8 @@ inline SparseSvd sparse_svd(std::span<SparseRow const> rows, int cols, int rank,
   image.all.data = image.memory.data();
   detail::multiply_twice(b, b_transposed, image.all, options.threads);
   detail::DenseDoubles small(size, size);
-  detail::multiply_dense(basis.all, image.all, small.all, true, options.threads);
-  auto const squares =
-      size > 0 ? backend::symmetric_eigenvectors(small.all) : std::vector<double>();
+  detail::multiply_transposed(basis.all, image.all, small.all, options.threads);
+  auto const squares = detail::symmetric_eigenvectors(small.all);
   SparseSvd result;
   while (result.rank < std::min(rank, size)) {
     double const square = squares[static_cast<std::size_t>(result.rank)];
@@ -213,7 +177,7 @@ inline SparseSvd sparse_svd(std::span<SparseRow const> rows, int cols, int rank,
   }
   Strided<double> const chosen{small.all.data, size, result.rank, size};
   detail::DenseDoubles vectors(b.rows, result.rank);
-  detail::multiply_dense(basis.all, chosen, vectors.all, false, options.threads);
+  detail::multiply_dense(basis.all, chosen, vectors.all, options.threads);
   result.vectors.resize(static_cast<std::size_t>(cols) * static_cast<std::size_t>(result.rank));
   Strided<double> const right{result.vectors.data(), cols, result.rank, result.rank};
   if (by_rows) {  // from left to right: Aᵀ·u / σ
