@@ -88,6 +88,7 @@
 #include "m2u/objectives/symmetric_info_nce.hpp"
 
 #include "m2u/transfer/embed.hpp"
+#include "m2u/transfer/embedder.hpp"
 #include "m2u/transfer/fusion.hpp"
 #include "m2u/transfer/hub_passes.hpp"
 #include "m2u/transfer/losses.hpp"
@@ -120,6 +121,7 @@
 #include "m2u/data/table.hpp"
 #include "m2u/data/table_dataset.hpp"
 
+#include "m2u/text/dense_doubles.hpp"
 #include "m2u/text/hashed_ngrams.hpp"
 #include "m2u/text/latent_text.hpp"
 #include "m2u/text/sparse_svd.hpp"
