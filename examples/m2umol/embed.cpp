@@ -26,6 +26,7 @@ m2u::PrepareOptions graph_only(Configuration const& configuration, int threads) 
   options.holdout = 0.0;
   options.text_width = 0;  // there is no text
   options.compute_conformers = false;
+  options.canonical = false;
   options.threads = threads;
   return options;
 }

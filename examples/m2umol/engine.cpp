@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -118,10 +119,11 @@ template <class Model>
 struct Engine::StateOf final : Engine::State {
   /// @param make (ParameterLayout&, Configuration const&) → the model
   template <class Make>
-  StateOf(Configuration c, std::uint64_t seed, Make const& make)
+  StateOf(Configuration c, std::optional<std::uint64_t> seed, Make const& make)
       : State(std::move(c)),
         model(make(layout, configuration)),
-        values(Space{}, layout, m2u::Seed{seed}) {}
+        values(seed ? m2u::Parameters<Space>(Space{}, layout, m2u::Seed{*seed})
+                    : m2u::Parameters<Space>(Space{}, layout)) {}
 
   m2u::Parameters<Space> const& theta() const override { return values; }
 
@@ -180,7 +182,8 @@ struct Engine::StateOf final : Engine::State {
   m2u::Parameters<Space> values;
 };
 
-std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration, std::uint64_t seed) {
+std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration,
+                                                  std::optional<std::uint64_t> seed) {
   auto const build = [&](auto const& make) -> std::unique_ptr<State> {
     using Model = decltype(make(std::declval<m2u::ParameterLayout&>(), configuration));
     return std::make_unique<StateOf<Model>>(std::move(configuration), seed, make);
@@ -217,7 +220,7 @@ std::vector<m2u::NamedTensor> Engine::tensors() const {
 
 Engine Engine::from_tensors(Configuration configuration,
                             std::vector<m2u::NamedTensor> const& tensors) {
-  Engine engine(std::move(configuration), 0);
+  Engine engine(make_state(std::move(configuration), std::nullopt));
   m2u::assign_parameters(engine.state_->theta(), tensors, "the set of tensors");
   return engine;
 }
@@ -233,29 +236,28 @@ void Engine::save(std::filesystem::path const& path, nlohmann::json const& train
 
 Engine Engine::load(std::filesystem::path const& path) {
   std::unique_ptr<State> state;
-  {
-    m2u::SafetensorsFile const file(path);
-    m2u::check_content_sum(file);
-    auto const& metadata = file.metadata();
-    auto const text = [&](char const* key) {
-      auto const found = metadata.find(key);
-      return found == metadata.end() ? std::string() : found->second;
-    };
-    m2u::expects(text("format") == "m2umol", path.string(),
-                 " is not a model of m2umol: its metadata lacks \"format\": \"m2umol\"");
-    m2u::expects(text("format_version") == std::to_string(format_version), path.string(),
-                 " has the format version ", text("format_version"),
-                 ", but this program reads version ", format_version);
-    try {
-      state = make_state(nlohmann::json::parse(text("configuration")).get<Configuration>(), 0);
-      state->training = nlohmann::json::parse(text("training"));
-    } catch (nlohmann::json::exception const& error) {
-      m2u::fail(path.string(), ": the model's configuration is damaged: ", error.what());
-    } catch (m2u::Error const& error) {
-      m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
-    }
+  m2u::SafetensorsFile const file(path);
+  m2u::check_content_sum(file);
+  auto const& metadata = file.metadata();
+  auto const text = [&](char const* key) {
+    auto const found = metadata.find(key);
+    return found == metadata.end() ? std::string() : found->second;
+  };
+  m2u::expects(text("format") == "m2umol", path.string(),
+               " is not a model of m2umol: its metadata lacks \"format\": \"m2umol\"");
+  m2u::expects(text("format_version") == std::to_string(format_version), path.string(),
+               " has the format version ", text("format_version"),
+               ", but this program reads version ", format_version);
+  try {
+    state =
+        make_state(nlohmann::json::parse(text("configuration")).get<Configuration>(), std::nullopt);
+    state->training = nlohmann::json::parse(text("training"));
+  } catch (nlohmann::json::exception const& error) {
+    m2u::fail(path.string(), ": the model's configuration is damaged: ", error.what());
+  } catch (m2u::Error const& error) {
+    m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
   }
-  m2u::load_parameters(path, state->theta());
+  m2u::assign_parameters(state->theta(), file);
   return Engine(std::move(state));
 }
 

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -78,7 +79,9 @@ class Engine {
   struct State;
   template <class Model>
   struct StateOf;
-  static std::unique_ptr<State> make_state(Configuration configuration, std::uint64_t seed);
+  /// @param seed of the initial values; none for zeros, if they are read next
+  static std::unique_ptr<State> make_state(Configuration configuration,
+                                           std::optional<std::uint64_t> seed);
   explicit Engine(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -8,6 +8,7 @@
 #include "m2u/chem/features.hpp"
 #include "m2u/chem/fingerprint.hpp"
 #include "m2u/chem/molecule.hpp"
+#include "m2u/chem/molecule_embedder.hpp"
 #include "m2u/chem/one_hot.hpp"
 #include "m2u/chem/preparation_fit.hpp"
 #include "m2u/chem/prepare.hpp"

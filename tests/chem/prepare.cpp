@@ -144,6 +144,23 @@ TEST_CASE("prepare_molecules makes a table with the modalities that there are", 
         5 * table.column<int>("3d.source")[0].size());
 }
 
+TEST_CASE("prepare_molecules leaves canonical SMILES and formulas out", "[chem]") {
+  auto options = small();
+  options.compute_conformers = false;
+  auto const records = sample();
+  auto const with = m2u::prepare_molecules(records, options).table;
+  options.canonical = false;
+  auto const without = m2u::prepare_molecules(records, options).table;
+  REQUIRE(without.size() == with.size());
+  for (int row = 0; row < with.size(); ++row) {
+    CHECK(without.text("smiles", row).empty());
+    CHECK(without.text("formula", row).empty());
+    auto const found = without.column<int>("2d.node_features")[row];
+    auto const wanted = with.column<int>("2d.node_features")[row];
+    CHECK(std::equal(found.begin(), found.end(), wanted.begin(), wanted.end()));
+  }
+}
+
 TEST_CASE("prepare_molecules holds molecules out and fits on the others", "[chem]") {
   auto const records = alcohols(40);
   auto options = small();

@@ -34,9 +34,10 @@ struct PrepareProgress {
 };
 
 struct PreparedMolecules {
-  /// Columns line (i32), held_out (one byte, 0 or 1), id, smiles (canonical), formula, name,
-  /// description, targets, categories and the extras (bytes), then those of the modalities. Rows
-  /// are in the order of the records, without the rejected ones.
+  /// Columns line (i32), held_out (one byte, 0 or 1), id, smiles (canonical), formula (both empty
+  /// without PrepareOptions::canonical), name, description, targets, categories and the extras
+  /// (bytes), then those of the modalities. Rows are in the order of the records, without the
+  /// rejected ones.
   Table table;
   Rejects rejects;        ///< records that are not in the table
   Rejects no_conformers;  ///< rows of the table that lack "3d" although one was wanted
@@ -228,7 +229,9 @@ inline PreparedMolecules prepare_molecules(
   detail::PreparedTable table(preparation);
   detail::ProgressReport report(progress, records.size());
   int const threads = options.threads > 0 ? options.threads : tbb::info::default_concurrency();
-  constexpr std::size_t batch = 16;
+  // Conformers take from milliseconds to seconds: small shares, so that no core is left alone with
+  // the last one. Else enough work for what sharing costs.
+  std::size_t const batch = options.compute_conformers ? 2 : 16;
   std::size_t next = 0;
   std::size_t done = 0;
   using Rows = std::vector<detail::PreparedRow>;

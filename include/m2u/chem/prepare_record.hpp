@@ -96,8 +96,10 @@ class RecordPreparation {
     }
     try {
       row.graph = featurise(*parsed.mol, fit_.features);
-      row.smiles = RDKit::MolToSmiles(*parsed.mol);
-      row.formula = RDKit::Descriptors::calcMolFormula(*parsed.mol);
+      if (options_.canonical) {
+        row.smiles = RDKit::MolToSmiles(*parsed.mol);
+        row.formula = RDKit::Descriptors::calcMolFormula(*parsed.mol);
+      }
     } catch (std::exception const& error) {
       row.reject = error.what();
       return row;

@@ -3,6 +3,7 @@
 /// Rank-2 and rank-1 views, and their way between host vectors and a space's memory.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <ostream>
@@ -131,14 +132,17 @@ template <ExecutionSpace S, class View>
 std::vector<typename View::non_const_value_type> to_host(S const& space, View const& view) {
   using T = typename View::non_const_value_type;
   std::vector<T> result(view.size());
-  if (!result.empty()) {
+  if constexpr (on_host<S>) {  // deep_copy would launch a kernel, and takes long to compile
+    space.fence("m2u::core::to_host");
+    std::copy_n(view.data(), view.size(), result.data());
+  } else if (!result.empty()) {
     Kokkos::View<T*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> target(
         result.data(), result.size());
     Kokkos::View<T const*, typename S::device_type, Kokkos::MemoryTraits<Kokkos::Unmanaged>> flat(
         view.data(), view.size());
     Kokkos::deep_copy(space, target, flat);
+    space.fence("m2u::core::to_host");
   }
-  space.fence("m2u::core::to_host");
   return result;
 }
 
@@ -149,14 +153,17 @@ void from_host(S const& space, std::span<typename View::non_const_value_type con
   using T = typename View::non_const_value_type;
   expects(source.size() == view.size(), "from_host: the view \"", view.label(), "\" holds ",
           view.size(), " values, but ", source.size(), " were given");
-  if (!source.empty()) {
+  if constexpr (on_host<S>) {
+    space.fence("m2u::core::from_host");
+    std::copy_n(source.data(), source.size(), view.data());
+  } else if (!source.empty()) {
     Kokkos::View<T const*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> from(
         source.data(), source.size());
     Kokkos::View<T*, typename S::device_type, Kokkos::MemoryTraits<Kokkos::Unmanaged>> flat(
         view.data(), view.size());
     Kokkos::deep_copy(space, flat, from);
+    space.fence("m2u::core::from_host");
   }
-  space.fence("m2u::core::from_host");
 }
 
 }  // namespace m2u

@@ -41,15 +41,20 @@ inline float half_to_float(std::uint16_t half) {
   return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
 }
 
-/// The elements of `bytes`, read as T and converted by `convert`.
+/// Reads the elements of `bytes` as T and writes what `convert` makes of them.
 template <class T, class Out, class Convert>
-std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert const& convert) {
-  std::vector<Out> result(bytes.size() / sizeof(T));
+void convert_elements(std::span<std::byte const> bytes, Convert const& convert,
+                      std::span<Out> result) {
   for (std::size_t i = 0; i < result.size(); ++i) {
     T element;  // the file gives no alignment
     std::memcpy(&element, bytes.data() + i * sizeof(T), sizeof(T));
     result[i] = convert(element);
   }
+}
+template <class T, class Out, class Convert>
+std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert const& convert) {
+  std::vector<Out> result(bytes.size() / sizeof(T));
+  convert_elements<T, Out>(bytes, convert, std::span<Out>(result));
   return result;
 }
 
