@@ -87,8 +87,9 @@ PretrainResult run_pretraining(m2u::Table const& table, Configuration configurat
   };
   PretrainResult result;
   result.before = measure();
-  result.fit = engine.pretrain(table, split.train, split.held_out, options);
-  result.after = measure();
+  auto outcome = engine.pretrain(table, split.train, split.held_out, options);
+  result.fit = std::move(outcome.fit);
+  result.after = outcome.held_out ? std::move(*outcome.held_out) : measure();
   auto const& without = options.without;
   if (std::find(without.begin(), without.end(), "3d") == without.end()) {
     result.same_formula = evaluate_same_formula(engine, table, split.held_out, options.threads);
