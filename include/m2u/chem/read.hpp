@@ -97,7 +97,7 @@ class TableMolecules {
     }
     record.line = row_.line;
     auto const take = [&](std::size_t at) {
-      return at < row_.fields.size() ? std::move(row_.fields[at]) : std::string();
+      return at < row_.fields.size() ? row_.fields[at] : std::string();
     };
     for (auto const at : extras_) {
       record.extras.push_back(at < row_.fields.size() ? row_.fields[at] : std::string());
