@@ -232,8 +232,10 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
       ->check(above_zero())
       ->capture_default_str();
   command
-      ->add_option("--holdout", a.options.holdout,
-                   "Share of the molecules kept out of training: nothing is fitted on them")
+      ->add_option(
+          "--holdout", a.options.holdout,
+          "Share of the molecules kept out of training, equal ones together: nothing is fitted on "
+          "them")
       ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
   command->add_option("--holdout-seed", a.options.holdout_seed, "Seed of that choice")
