@@ -29,8 +29,12 @@ constexpr int format_version = 2;
 /// Stands for the molecules that are trained on, in their order.
 std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows) {
   m2u::Checksum sum;
-  for (auto const* const name :
-       {"id", "smiles", "description", "targets", "categories", "3d.present"}) {
+  std::vector<char const*> names{"id",      "smiles",     "description",
+                                 "targets", "categories", "3d.present"};
+  if (table.has("enzymes")) {
+    names.push_back("enzymes");
+  }
+  for (auto const* const name : names) {
     auto const column = table.column<char>(name);
     for (int const row : rows) {
       sum.add(std::as_bytes(column[row]));

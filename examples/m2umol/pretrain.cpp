@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "m2u/data/shard.hpp"
 
@@ -37,8 +38,12 @@ Configuration configuration_for(m2u::Table const& table, std::string const& fold
     configuration.cutoff = options.at("cutoff");
     configuration.text_width = options.at("text_width");
     configuration.text_projection = metadata.at("text").at("projection");
-    for (auto const* const name : {"targets", "categories"}) {
-      BioVocabulary vocabulary{name, 0, metadata.at("vocabularies").at(name)};
+    auto const& vocabularies = metadata.at("vocabularies");
+    for (auto const* const name : {"targets", "enzymes", "categories"}) {  // the order in "bio"
+      if (std::string_view(name) == "enzymes" && !vocabularies.contains(name)) {
+        continue;
+      }
+      BioVocabulary vocabulary{name, 0, vocabularies.at(name)};
       vocabulary.size = static_cast<int>(vocabulary.terms.size());
       configuration.bio.push_back(std::move(vocabulary));
     }

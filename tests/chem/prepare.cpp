@@ -231,6 +231,54 @@ TEST_CASE("prepare_molecules keeps equal structures on one side of the hold-out"
   CHECK(held_out(m2u::prepare_molecules(records, options).table).empty());
 }
 
+TEST_CASE("prepare_molecules makes a vocabulary of enzymes where there are any", "[chem]") {
+  auto records = sample();
+  auto const without = m2u::prepare_molecules(records, small());
+  CHECK_FALSE(without.fit.enzymes.has_value());
+  CHECK_FALSE(without.table.has("enzymes"));
+  CHECK_FALSE(without.table.has("bio.2.columns"));
+  CHECK_FALSE(m2u::parse_json(without.table.metadata(), "m")["vocabularies"].contains("enzymes"));
+  records[0].enzymes = "CYP3A4; ADH1 ;CYP3A4";
+  records[2].enzymes = "CYP2E1";
+  auto const with = m2u::prepare_molecules(records, small());
+  REQUIRE(with.fit.enzymes.has_value());
+  CHECK(with.fit.enzymes->terms() == std::vector<std::string>{"ADH1", "CYP2E1", "CYP3A4"});
+  CHECK(with.table.text("enzymes", 1) == "CYP2E1");
+  // Targets, enzymes, categories.
+  auto const cell = [&](int vocabulary, int row) {
+    auto const name = "bio." + std::to_string(vocabulary) + ".columns";
+    auto const columns = with.table.column<int>(name)[row];
+    return std::vector<int>(columns.begin(), columns.end());
+  };
+  CHECK(cell(0, 0) == std::vector{0, 1});
+  CHECK(cell(1, 0) == std::vector{0, 2});
+  CHECK(cell(2, 0) == std::vector{0, 2});
+  CHECK(cell(1, 1) == std::vector{1});
+  CHECK(cell(1, 2).empty());
+  // The fit passes it on, to tables without enzymes too.
+  m2u::test::TemporaryFolder const folder;
+  m2u::write_prepared(folder.path(), with);
+  m2u::PrepareOptions other;
+  other.like =
+      std::make_shared<m2u::PreparationFit const>(m2u::read_preparation_fit(folder.path()));
+  auto const like = m2u::prepare_molecules(sample(), other);
+  CHECK(like.fit.enzymes->terms() == with.fit.enzymes->terms());
+  CHECK(m2u::read_modalities(like.table.metadata()) == m2u::read_modalities(with.table.metadata()));
+  // A molecule that has enzymes alone has the modality; one whose enzymes are too rare has not.
+  records[3].id = "h";
+  records[3].enzymes = "CYP2E1";
+  records[7].enzymes = "CYP1A2";
+  auto options = small();
+  options.min_count = 2;
+  options.drop_categories = {""};
+  auto const rare = m2u::prepare_molecules(records, options);
+  CHECK(rare.fit.enzymes->terms() == std::vector<std::string>{"CYP2E1"});
+  auto const present = rare.table.column<char>("bio.present");
+  CHECK(present[1][0] == 1);
+  CHECK(present[2][0] == 1);
+  CHECK(present[4].empty());
+}
+
 TEST_CASE("a table is prepared like another, from memory or its folder", "[chem]") {
   auto options = small();
   options.holdout = 0.2;
@@ -296,6 +344,7 @@ TEST_CASE("read_preparation_fit refuses other data sets", "[chem]") {
   refused([](Json& json) { json["options"]["text_width"] = -1; }, "\"text_width\"");
   refused([](Json& json) { json["options"]["text_width"] = 0; }, "\"texts_with\"");
   refused([](Json& json) { json["vocabularies"]["targets"][0] = 1; }, "is not a string");
+  refused([](Json& json) { json["vocabularies"]["enzymes"] = "CYP3A4"; }, "is not an array");
   refused([](Json& json) { json["text"]["projection"] = "1"; }, "exchanged");
 }
 

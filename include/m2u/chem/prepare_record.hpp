@@ -41,6 +41,7 @@ struct PreparedRow {
   SparseRow text;                  ///< if texts stay sparse
   std::vector<float> latent_text;  ///< otherwise; empty for no text
   std::vector<int> targets;
+  std::vector<int> enzymes;
   std::vector<int> categories;
 };
 
@@ -116,6 +117,9 @@ class RecordPreparation {
       row.text = fit_.text_weights.weigh(hashed_ngrams(record.description, fit_.text));
     }
     row.targets = fit_.targets.numbers(split_terms(record.targets));
+    if (fit_.enzymes) {
+      row.enzymes = fit_.enzymes->numbers(split_terms(record.enzymes));
+    }
     row.categories = fit_.categories.numbers(categories_of(record));
     return row;
   }
@@ -184,6 +188,7 @@ class RecordPreparation {
   /// The fit on what is not held out.
   PreparationFit fitted(std::vector<std::size_t> const& usable) const {
     VocabularyCounter targets;
+    VocabularyCounter enzymes;
     VocabularyCounter categories;
     std::vector<SparseRow> texts;
     TfIdf weights(options_.text.buckets, options_.text_min_count);
@@ -192,6 +197,7 @@ class RecordPreparation {
         continue;
       }
       targets.add(split_terms(records_[i].targets));
+      enzymes.add(split_terms(records_[i].enzymes));
       categories.add(categories_of(records_[i]));
       texts.push_back(hashed_ngrams(records_[i].description, options_.text));
       weights.add(texts.back());
@@ -205,6 +211,9 @@ class RecordPreparation {
                           categories.finish(options_.min_count),
                           nullptr,
                           std::move(weights)};
+    if (enzymes.any()) {
+      result.enzymes = enzymes.finish(options_.min_count);
+    }
     if (options_.text_width > 0) {
       LatentTextOptions latent{options_.text_width, options_.text, options_.text_min_count, {}};
       latent.svd.threads = options_.threads;

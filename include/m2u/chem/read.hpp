@@ -27,6 +27,7 @@ struct MoleculeReaderOptions {
   std::string name = "name";
   std::string description = "description";
   std::string targets = "targets";
+  std::string enzymes = "enzymes";
   std::string categories = "categories";
   std::vector<std::string> extras = {};  ///< further columns to keep, for example labels
 };
@@ -58,6 +59,7 @@ inline auto named_fields(MoleculeReaderOptions const& options) {
       {&MoleculeRecord::name, options.name},
       {&MoleculeRecord::description, options.description},
       {&MoleculeRecord::targets, options.targets},
+      {&MoleculeRecord::enzymes, options.enzymes},
       {&MoleculeRecord::categories, options.categories}};
 }
 
