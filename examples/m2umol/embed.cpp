@@ -183,6 +183,7 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
       usable.back().title_as_id = true;  // ids may repeat here: records are known by their line
       usable.back().description.clear();
       usable.back().targets.clear();
+      usable.back().enzymes.clear();
       usable.back().categories.clear();
     }
   }

@@ -18,7 +18,6 @@
 #include "m2u/train/progress.hpp"
 #include "m2u/train/trainer.hpp"
 
-#include "m2umol/held_out.hpp"
 #include "m2umol/model.hpp"
 
 namespace m2umol {
@@ -30,8 +29,12 @@ constexpr int format_version = 2;
 /// Stands for the molecules that are trained on, in their order.
 std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows) {
   m2u::Checksum sum;
-  for (auto const* const name :
-       {"id", "smiles", "description", "targets", "categories", "3d.present"}) {
+  std::vector<char const*> names{"id",      "smiles",     "description",
+                                 "targets", "categories", "3d.present"};
+  if (table.has("enzymes")) {
+    names.push_back("enzymes");
+  }
+  for (auto const* const name : names) {
     auto const column = table.column<char>(name);
     for (int const row : rows) {
       sum.add(std::as_bytes(column[row]));
@@ -41,13 +44,19 @@ std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows)
   return std::to_string(sum.value());
 }
 
-/// Callback that measures held-out retrieval and hands it to the log.
+/// Callback that measures held-out retrieval, hands it to the log and keeps that of the last epoch.
 struct Evaluation {
   std::function<std::vector<HeldOut>()> measure;
   int every = 1;
+  std::optional<std::vector<HeldOut>>* last = nullptr;
   void on_epoch(m2u::EpochInfo& info) const {
-    if (measure && every > 0 && (info.epoch % every == 0 || info.epoch == info.epochs)) {
-      info.extra["retrieval"] = m2umol::to_json(measure());
+    bool const at_end = info.epoch == info.epochs;
+    if (measure && every > 0 && (info.epoch % every == 0 || at_end)) {
+      auto measured = measure();
+      info.extra["retrieval"] = m2umol::to_json(measured);
+      if (at_end) {
+        *last = std::move(measured);
+      }
     }
   }
 };
@@ -266,15 +275,17 @@ m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
   return state_->embed(table, std::move(rows), options, threads);
 }
 
-m2u::FitResult Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,
-                                std::vector<int> const& held_out, PretrainOptions const& options) {
-  Evaluation evaluation{{}, options.evaluate_every};
+PretrainOutcome Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,
+                                 std::vector<int> const& held_out, PretrainOptions const& options) {
+  PretrainOutcome outcome;
+  Evaluation evaluation{{}, options.evaluate_every, &outcome.held_out};
   if (held_out.size() >= 2) {
     evaluation.measure = [&] {
       return evaluate(*this, table, held_out, options.threads, options.without);
     };
   }
-  return state_->pretrain(table, train, evaluation, options);
+  outcome.fit = state_->pretrain(table, train, evaluation, options);
+  return outcome;
 }
 
 }  // namespace m2umol

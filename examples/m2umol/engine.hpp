@@ -17,6 +17,7 @@
 #include "m2u/transfer/embed.hpp"
 
 #include "m2umol/configuration.hpp"
+#include "m2umol/held_out.hpp"
 
 namespace m2umol {
 
@@ -39,6 +40,12 @@ struct PretrainOptions {
   int threads = 2;  ///< of the loader
   bool resume = false;
   int evaluate_every = 1;  ///< epochs between evaluations on held-out molecules
+};
+
+struct PretrainOutcome {
+  m2u::FitResult fit;
+  /// Retrieval of the trained model; nothing if no epoch was left or fewer than two are held out.
+  std::optional<std::vector<HeldOut>> held_out;
 };
 
 class Engine {
@@ -72,8 +79,8 @@ class Engine {
 
   /// Trains on the rows `train`; each epoch is evaluated on `held_out` and logged to run/log.jsonl.
   /// @throws m2u::Error if the table does not fit the configuration or training diverges.
-  m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
-                          std::vector<int> const& held_out, PretrainOptions const& options);
+  PretrainOutcome pretrain(m2u::Table const& table, std::vector<int> const& train,
+                           std::vector<int> const& held_out, PretrainOptions const& options);
 
  private:
   struct State;

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "m2u/adapters/linear_adapter.hpp"
+#include "m2u/chem/one_hot_columns.hpp"
 #include "m2u/encoders/comenet.hpp"
 #include "m2u/encoders/gps.hpp"
 #include "m2u/encoders/multi_hot.hpp"
@@ -20,10 +21,6 @@
 
 namespace m2umol {
 
-// The package's features: 103 values per atom, 6 per bond.
-inline constexpr int one_hot_atom_values = 103;
-inline constexpr int one_hot_bond_values = 6;
-
 inline m2u::GpsOptions hub_options(Configuration const& options) {
   m2u::GpsOptions result{.width = options.width,
                          .layers = options.layers,
@@ -35,8 +32,8 @@ inline m2u::GpsOptions hub_options(Configuration const& options) {
   if (options.atoms == "one-hot") {
     result.node_vocabularies.clear();
     result.edge_vocabularies.clear();
-    result.node_values = one_hot_atom_values;
-    result.edge_values = one_hot_bond_values;
+    result.node_values = m2u::one_hot_atom_columns;
+    result.edge_values = m2u::one_hot_bond_columns;
   } else {
     m2u::expects(options.atoms == "ogb", "there is no kind of atom features \"", options.atoms,
                  "\"; there are ogb and one-hot");

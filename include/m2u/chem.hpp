@@ -10,6 +10,7 @@
 #include "m2u/chem/molecule.hpp"
 #include "m2u/chem/molecule_embedder.hpp"
 #include "m2u/chem/one_hot.hpp"
+#include "m2u/chem/one_hot_columns.hpp"
 #include "m2u/chem/preparation_fit.hpp"
 #include "m2u/chem/prepare.hpp"
 #include "m2u/chem/prepare_options.hpp"

@@ -29,6 +29,7 @@ struct MoleculeRecord {
   std::string name;
   std::string description;
   std::string targets;
+  std::string enzymes;
   std::string categories;
   std::string mol_block;     ///< an SDF record's part up to "M  END"; then smiles is empty
   bool title_as_id = false;  ///< the id is a title or name, which may be that of other records too
