@@ -20,9 +20,11 @@ namespace m2u {
 template <ExecutionSpace S, class Model>
 class Embedder {
  public:
-  /// The model is copied, the parameters are shared.
+  /// The model is copied, the parameters are shared and must not change any more.
   Embedder(S const& space, Model model, Parameters<S> theta)
-      : model_(std::move(model)), tape_(space, std::move(theta), Mode::evaluation) {}
+      : model_(std::move(model)), tape_(space, std::move(theta), Mode::evaluation) {
+    tape_.infer_only();
+  }
 
   /// @return [samples, width], row-major, valid until the next call. Waits for the space.
   std::span<float const> operator()(typename Model::template HubBatch<S> const& batch) {
