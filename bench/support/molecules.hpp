@@ -19,14 +19,10 @@
 #include "m2u/train/batch_source.hpp"
 
 #include "m2umol/model.hpp"
-#include "support/flops.hpp"
 #include "support/machine.hpp"
+#include "support/published.hpp"
 
 namespace bench {
-
-inline constexpr int text_width = 768;                          // PubMedBERT's vectors
-inline constexpr std::array bio_vocabularies{4463, 419, 3607};  // DrugBank's, in the paper
-inline constexpr double bio_ones_per_column = 0.002;            // of a molecule, on average
 
 /// Some rows of a prepared data set as a table in memory: the 2D graphs, the conformers unless left
 /// out, and random text and bio features. Those of the data set itself are not used, so that the
@@ -93,17 +89,6 @@ inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& fol
   return builder.finish(m2u::with_modalities(specs));
 }
 
-/// The published model's configuration for such a table.
-inline m2umol::Configuration published_configuration() {
-  m2umol::Configuration configuration;
-  configuration.geometry = "published";
-  configuration.text_width = text_width;
-  for (int const size : bio_vocabularies) {
-    configuration.bio.push_back({"", size, {}});
-  }
-  return configuration;
-}
-
 /// Full batches of a random permutation of the table's rows (of several where the batch is larger
 /// than the table).
 inline std::vector<std::vector<int>> full_batches(int rows, int batch, std::uint64_t seed) {
@@ -138,6 +123,13 @@ inline BatchShape shape_of(Space const& space, m2u::MultiBatch<Space> const& bat
     shape.conformer_edges = conformers.incoming.total;
   }
   return shape;
+}
+
+/// The first full batch of a data folder with drawn features.
+inline m2u::MultiBatch<Space> first_batch(Space const& space, std::string const& data, int size,
+                                          bool conformers) {
+  m2u::TableDataset const dataset(molecules_with_drawn_features(data, conformers, 1));
+  return dataset.collate<Space>(full_batches(dataset.size(), size, 1).front()).to_space(space);
 }
 
 /// A source that goes round and round over batches that are there already, so that a step's time is
