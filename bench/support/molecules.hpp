@@ -19,17 +19,13 @@
 #include "m2u/train/batch_source.hpp"
 
 #include "m2umol/model.hpp"
-#include "support/flops.hpp"
 #include "support/machine.hpp"
+#include "support/published.hpp"
 
 namespace bench {
 
-inline constexpr int text_width = 768;                          // PubMedBERT's vectors
-inline constexpr std::array bio_vocabularies{4463, 419, 3607};  // DrugBank's, in the paper
-inline constexpr double bio_ones_per_column = 0.002;            // of a molecule, on average
-
-/// Some rows of a prepared data set as a table in memory: the 2D graphs, the conformers unless left
-/// out, and random text and bio features. Those of the data set itself are not used, so that the
+/// Some rows of a prepared data set as a table in memory: the 2D graphs, the conformers or random
+/// vectors in their place, and random text and bio features. Those of the data set itself are not used, so that the
 /// cost does not depend on what it happens to have.
 /// @throws m2u::Error if the folder is no data set or lacks a modality.
 inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& folder,
@@ -56,6 +52,11 @@ inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& fol
                                             : builder.add_column<char>(column.name, column.width);
     }
   }
+  m2u::DenseModality const given{"3d", given_width};
+  if (!conformers) {
+    m2u::add_columns(builder, given);
+    specs.emplace_back(given);
+  }
   m2u::DenseModality const text{"text", text_width};
   m2u::SparseModality const bio{"bio", {bio_vocabularies.begin(), bio_vocabularies.end()}};
   m2u::add_columns(builder, text);
@@ -75,6 +76,11 @@ inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& fol
       : type == m2u::ColumnType::f32 ? builder.set(name, prepared.column<float>(name)[row])
                                      : builder.set(name, prepared.column<char>(name)[row]);
     }
+    if (!conformers) {
+      std::vector<float> vector(given_width);
+      std::generate(vector.begin(), vector.end(), [&] { return normal(random); });
+      m2u::append(builder, given, vector);
+    }
     std::vector<float> vector(text_width);
     std::generate(vector.begin(), vector.end(), [&] { return normal(random); });
     m2u::append(builder, text, vector);
@@ -91,17 +97,6 @@ inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& fol
     builder.end_row();
   }
   return builder.finish(m2u::with_modalities(specs));
-}
-
-/// The published model's configuration for such a table.
-inline m2umol::Configuration published_configuration() {
-  m2umol::Configuration configuration;
-  configuration.geometry = "published";
-  configuration.text_width = text_width;
-  for (int const size : bio_vocabularies) {
-    configuration.bio.push_back({"", size, {}});
-  }
-  return configuration;
 }
 
 /// Full batches of a random permutation of the table's rows (of several where the batch is larger
@@ -131,13 +126,21 @@ inline BatchShape shape_of(Space const& space, m2u::MultiBatch<Space> const& bat
     double const atoms = offsets[g] - offsets[g - 1];
     shape.atoms_squared += atoms * atoms;
   }
-  if (auto const* const modality = batch.find("3d"); modality != nullptr) {
+  auto const* const modality = batch.find("3d");
+  if (modality != nullptr && modality->batch.type() == typeid(m2u::ConformerBatch<Space>)) {
     auto const& conformers = batch.get<m2u::ConformerBatch<Space>>("3d");
     shape.conformers = conformers.atoms.groups;
     shape.conformer_atoms = conformers.atoms.total;
     shape.conformer_edges = conformers.incoming.total;
   }
   return shape;
+}
+
+/// The first full batch of a data folder with drawn features.
+inline m2u::MultiBatch<Space> first_batch(Space const& space, std::string const& data, int size,
+                                          bool conformers) {
+  m2u::TableDataset const dataset(molecules_with_drawn_features(data, conformers, 1));
+  return dataset.collate<Space>(full_batches(dataset.size(), size, 1).front()).to_space(space);
 }
 
 /// A source that goes round and round over batches that are there already, so that a step's time is

@@ -4,31 +4,115 @@
 #
 # Benchmarks, formatting, linting and documents. Their tools are installed when first asked for.
 
-# bench [NAME…] [ARG…]: names come first; every argument goes to every benchmark.
+# bench [--peers DIR] [--json FILE] [--pairs N] [--only PART] [--blas DIR] [--document] [NAME…] [ARG…]:
+# NAMEs are those of bench/, without "bench_"; none: all but the long ones. Every ARG goes to each of them.
 cmd_bench() {
-    choose_environment
-    need_packages libbenchmark-dev
-    with_lock "$(build_lock bench)" configure bench
-    local name program known chosen=() results=$repo/build/bench/results
-    known=$(known_programs bench | sed -n 's,^bench/,,p')
-    [[ -n $known ]] || die "preset bench builds no programs in bench/"
-    while (($# > 0)) && [[ $1 != -* ]] && program=$(grep -m1 -xE "(.*/)?$1" <<<"$known"); do
-        chosen+=("bench/$program")
+    local peers='' json='' compare=() names=() arguments=() data m2umol
+    while (($# > 0)); do
+        case $1 in
+            --peers | --json | --pairs | --only | --blas)
+                (($# > 1)) || usage_error "bench: $1 needs a value"
+                case $1 in
+                    --peers) peers=$(realpath -m -- "$2") ;;
+                    --json) json=$(realpath -m -- "$2") ;;
+                    --blas) compare+=("$1" "$(realpath -m -- "$2")") ;;
+                    *) compare+=("$1" "$2") ;;
+                esac
+                shift
+                ;;
+            --document) compare+=("$1" "$repo/docs/performance.md") ;;
+            -* | *.hpp) arguments+=("$1") ;;
+            *) names+=("$1") ;;
+        esac
         shift
     done
-    (($# == 0)) || [[ $1 == -* ]] || die "no benchmark '$1'. There are:
-$(sed 's,^,     ,' <<<"$known")"
-    ((${#chosen[@]} > 0)) || mapfile -t chosen < <(sed 's,^,bench/,' <<<"$known")
-    configure_and_build bench "${chosen[@]}"
+    [[ -z $peers || -f $peers/torch_peer.py ]] ||
+        die "there is no torch_peer.py in $peers, which --peers takes as the folder of the peer"
+    choose_environment
+    need_packages libbenchmark-dev
+    # Only the sgemm peak and the peer take it: a system that builds m2u itself may do without.
+    [[ $environment == native ]] || need_packages libopenblas0-openmp
+    [[ -z $peers ]] || need_packages python3-torch python3-numpy
+    with_lock "$(build_lock bench)" configure bench
+    local name program known results=$repo/build/bench/results
+    known=$(known_programs bench | sed -n 's,^bench/bench_,,p')
+    ((${#names[@]} > 0)) || mapfile -t names < <(printf '%s\n' compare ops encoders prepare |
+        grep -xF -- "$known")
+    for name in "${names[@]}"; do
+        [[ $name == headers ]] || grep -qxF -- "$name" <<<"$known" || die "no benchmark '$name'. There are:
+$(sed 's,^,     ,' <<<"$known"$'\n'headers)"
+    done
     mkdir -p -- "$results"
-    show_arguments "$@"
-    for program in "${chosen[@]}"; do
-        name=$(basename -- "$program")
+    extra_paths+=("${peers:-$repo}" "$(dirname -- "${json:-$results}")")
+    show_arguments "${arguments[@]}"
+    bench_data
+    for name in "${names[@]}"; do
         say "benchmark $name"
-        in_environment "$repo/build/bench/$program" --benchmark_out="$results/$name.json" \
-            --benchmark_out_format=json "$@"
+        bench_one "$name"
     done
     say "results are in $results"
+}
+
+# bench_program NAME: sets program to what the preset bench builds of bench/NAME.cpp.
+bench_program() {
+    configure_and_build bench "bench/bench_$1" || exit
+    program=$repo/build/bench/bench/bench_$1
+}
+
+# Prepares molecules with the published geometry: the peer's, or without it the bundled ones, whose
+# conformers are computed. Sets data and m2umol. Uses peers of cmd_bench.
+bench_data() {
+    local kind=drugs from=(--table "$repo/examples/data/drugs.tsv")
+    if [[ -n $peers ]]; then
+        kind=peers
+        from=(--table "$peers/mols.tsv" --conformers "$peers/mols_3d.sdf.gz" --no-conformers)
+    fi
+    data=$repo/build/bench/data/$kind
+    configure_and_build release examples/m2umol/m2umol || exit
+    m2umol=$repo/build/release/examples/m2umol/m2umol
+    [[ $data/dataset.json -nt $m2umol ]] || in_environment "$m2umol" prepare "${from[@]}" \
+        --geometry published --holdout 0 --force --out "$data" >&2
+}
+
+# A model of the published size, little trained, for the time that reading one takes.
+bench_model() {
+    [[ $data.model/model.safetensors -nt $data/dataset.json ]] || in_environment "$m2umol" pretrain \
+        --data "$data" --recipe m2umol --hub-passes once --epochs 1 --force --out "$data.model" >&2
+}
+
+# bench_one NAME: uses the variables of cmd_bench.
+bench_one() {
+    local program programs out=$results/$1.json
+    case $1 in
+        headers)
+            in_environment bash "$repo/bench/headers.sh" "$repo/build/bench/compile_commands.json" \
+                "$out" "${arguments[@]}"
+            ;;
+        compare)
+            mapfile -t programs < <(printf 'bench/bench_%s\n' pretrain_step embed prepare compare |
+                grep -xF -- "$(sed 's,^,bench/bench_,' <<<"$known")")
+            configure_and_build bench "${programs[@]}" || exit
+            bench_model
+            [[ -z $peers ]] || compare+=(--peers "$peers")
+            program=$repo/build/bench/bench/bench_compare
+            compare+=(--m2umol "$m2umol" --model "$data.model/model.safetensors")
+            in_environment "$program" --data "$data" "${compare[@]}" --out "${json:-$out}" "${arguments[@]}"
+            ;;
+        pretrain_step | embed)
+            bench_program "$1"
+            in_environment "$program" --data "$data" "${arguments[@]}"
+            ;;
+        growth)
+            bench_program growth
+            in_environment "$program" --data "$data" --out "$repo/docs/figures" "${arguments[@]}" \
+                --json >"$out"
+            ;;
+        *)
+            bench_program "$1"
+            in_environment "$program" --data="$data" --benchmark_out="$out" \
+                --benchmark_out_format=json "${arguments[@]}"
+            ;;
+    esac
 }
 
 # The checkout's C++ files, each followed by a null byte; outside git all but those in build/.

@@ -1,11 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// The floor of a training step: FLOP of its matrix products, from the shapes of the model and the
-// batch. What an implementation computes twice counts once; what is not a matrix product, nothing.
+// The published sizes, and the floor of a training step: FLOP of its matrix products, from the
+// shapes of the model and the batch. What an implementation computes twice counts once; what is not
+// a matrix product, nothing.
 #pragma once
+
+#include <array>
 
 #include "m2umol/configuration.hpp"
 
 namespace bench {
+
+inline constexpr int given_width = 128;  // of the vectors that stand for conformers without 3D
+inline constexpr int text_width = 768;                          // PubMedBERT's vectors
+inline constexpr std::array bio_vocabularies{4463, 419, 3607};  // DrugBank's, in the paper
+inline constexpr double bio_ones_per_column = 0.002;            // of a molecule, on average
+
+/// The published model's configuration, without the data's facts.
+inline m2umol::Configuration published_configuration() {
+  m2umol::Configuration configuration;
+  configuration.geometry = "published";
+  configuration.text_width = text_width;
+  for (int const size : bio_vocabularies) {
+    configuration.bio.push_back({"", size, {}});
+  }
+  return configuration;
+}
 
 /// The sizes of a batch that its cost depends on.
 struct BatchShape {
@@ -54,11 +73,9 @@ inline double hub_flops(m2umol::Configuration const& m, BatchShape const& b) {
 }
 
 /// Forward, backward and update of a batch whose molecules all have text and bio features.
-/// @param bio_entries ones of the multi-hot features
-inline StepFlops step_flops(m2umol::Configuration const& m, BatchShape const& b,
-                            double text_width) {
+inline StepFlops step_flops(m2umol::Configuration const& m, BatchShape const& b) {
   StepFlops flops;
-  double const matches = b.conformers > 0 ? 3 : 2;
+  double const matches = 3;
   // Every product has two more in the backward pass: for its weights (or first factor) and its
   // input.
   flops.hub = 3.0 * hub_flops(m, b) * (m.three_passes ? matches : 1);
@@ -79,7 +96,7 @@ inline StepFlops step_flops(m2umol::Configuration const& m, BatchShape const& b,
   double const small = product(n, m.width, m.width) * (matches + 1)  // adapters, bio's last layer
                        + product(matches * n, m.width, 3)            // classifier
                        + matches * product(2 * n, m.width, 2 * n);   // NT-Xent: both views' pairs
-  flops.rest = 3.0 * small + 2.0 * product(n, text_width, m.width);
+  flops.rest = 3.0 * small + 2.0 * product(n, m.text_width, m.width);
   return flops;
 }
 

@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "support/machine.hpp"
+
+#include <dlfcn.h>
+#include <sys/resource.h>
+
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+
+#include "m2u/core/version.hpp"
+#include "m2u/linalg/backend/eigen.hpp"
+#include "m2u/linalg/gemm.hpp"
+
+#if !defined(EIGEN_DONT_PARALLELIZE)
+#define EIGEN_DONT_PARALLELIZE
+#endif
+#include <Eigen/Core>
+
+namespace m2umol {
+char const* git_revision();  // of examples/m2umol/revision.cpp
+}  // namespace m2umol
+
+namespace bench {
+
+namespace {
+
+std::string cpu_model() {
+  std::ifstream file("/proc/cpuinfo");
+  for (std::string line; std::getline(file, line);) {
+    if (line.starts_with("model name")) {
+      return line.substr(std::min(line.size(), line.find(": ") + 2));
+    }
+  }
+  return "unknown";
+}
+
+/// The lines of Kokkos' own description that tell two machines apart.
+std::string kokkos_configuration() {
+  std::ostringstream text;
+  Kokkos::print_configuration(text, false);
+  std::istringstream lines(text.str());
+  std::string result;
+  for (std::string line; std::getline(lines, line);) {
+    for (auto const* const key : {"Kokkos Version", "CPU architecture", "Default Device",
+                                  "GPU architecture", "thread_pool_topology"}) {
+      if (auto const at = line.find(key); at != std::string::npos) {
+        result += (result.empty() ? "" : "; ") + line.substr(at);
+      }
+    }
+  }
+  return result;
+}
+
+/// GFLOP/s of `product`, which does 2 n³ FLOP: the best of at least 5 and half a second.
+template <class F>
+double best_rate(int n, F const& product) {
+  product();
+  double best = 0.0;
+  auto const start = Clock::now();
+  for (int i = 0; i < 5 || seconds_since(start) < 0.5; ++i) {
+    auto const begin = Clock::now();
+    product();
+    best = std::max(best, 2e-9 * n * n * n / seconds_since(begin));
+  }
+  return best;
+}
+
+/// OpenBLAS' sgemm, loaded for this alone: neither the library nor a benchmark uses it.
+class OpenBlas {
+ public:
+  explicit OpenBlas(int threads) {
+    // It takes some processors with AVX-512 for ones without.
+#if defined(__AVX512F__)
+    setenv("OPENBLAS_CORETYPE", "SkylakeX", 0);
+#endif
+    void* library = nullptr;
+    for (auto const* const name :
+         {"/usr/lib/x86_64-linux-gnu/openblas-openmp/libopenblas.so.0", "libopenblas.so.0"}) {
+      library = library == nullptr ? dlopen(name, RTLD_NOW | RTLD_LOCAL) : library;
+    }
+    if (library != nullptr) {
+      sgemm_ = reinterpret_cast<Sgemm*>(dlsym(library, "cblas_sgemm"));
+      auto* const set = reinterpret_cast<void (*)(int)>(dlsym(library, "openblas_set_num_threads"));
+      if (set != nullptr) {
+        set(threads);
+      }
+    }
+  }
+  explicit operator bool() const { return sgemm_ != nullptr; }
+  /// c = a · b, row-major n × n.
+  void operator()(int n, float const* a, float const* b, float* c) const {
+    constexpr int row_major = 101;
+    constexpr int no_transpose = 111;
+    sgemm_(row_major, no_transpose, no_transpose, n, n, n, 1.0F, a, n, b, n, 0.0F, c, n);
+  }
+
+ private:
+  using Sgemm = void(int, int, int, int, int, int, float, float const*, int, float const*, int,
+                     float, float*, int);
+  Sgemm* sgemm_ = nullptr;
+};
+
+/// Eigen's product, single-threaded on an equal share of the rows in each thread.
+void eigen_product(Space const& space, int n, float const* a, float const* b, float* c) {
+  using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
+  int const threads = space.concurrency();
+  int const share = (n + threads - 1) / threads;
+  Kokkos::parallel_for(
+      "m2u::bench::eigen", Kokkos::RangePolicy<Space>(space, 0, threads), [=](int t) {
+        int const first = std::min(n, t * share);
+        int const rows = std::min(share, n - first);
+        auto const skip = static_cast<std::size_t>(first) * static_cast<std::size_t>(n);
+        Eigen::Map<Rows> result(c + skip, rows, n);
+        result.noalias() =
+            Eigen::Map<Rows const>(a + skip, rows, n) * Eigen::Map<Rows const>(b, n, n);
+      });
+  space.fence();
+}
+
+}  // namespace
+
+double median(std::vector<double> values) {
+  m2u::expects(!values.empty(), "median of nothing");
+  std::sort(values.begin(), values.end());
+  auto const middle = values.size() / 2;
+  return values.size() % 2 == 1 ? values[middle] : (values[middle - 1] + values[middle]) / 2.0;
+}
+
+double peak_rss_mib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024.0;
+}
+
+SgemmPeak measure_sgemm_peak(Space const& space, int n) {
+  auto const matrix = [&](float value) {
+    auto const m = m2u::make_matrix<float>(space, "m2u::bench::matrix", n, n);
+    Kokkos::deep_copy(space, m, value);
+    return m;
+  };
+  auto const a = matrix(0.5F);
+  auto const b = matrix(0.25F);
+  auto const c = matrix(0.0F);
+  SgemmPeak peak;
+  peak.ours = best_rate(n, [&] {
+    m2u::gemm(space, a, b, c);
+    space.fence();
+  });
+  if constexpr (m2u::on_host<Space>) {
+    peak.eigen = best_rate(n, [&] { eigen_product(space, n, a.data(), b.data(), c.data()); });
+    if (OpenBlas const openblas(space.concurrency()); openblas) {
+      peak.openblas = best_rate(n, [&] { openblas(n, a.data(), b.data(), c.data()); });
+    }
+  }
+  return peak;
+}
+
+nlohmann::json to_json(SgemmPeak const& peak) {
+  return {{"ours", peak.ours}, {"eigen", peak.eigen}, {"openblas", peak.openblas}};
+}
+
+nlohmann::json context() {
+  return {{"revision", std::string(m2u::version) + " " + m2umol::git_revision()},
+          {"kokkos", kokkos_configuration()},
+          {"cpu", cpu_model()},
+          {"threads", Space{}.concurrency()}};
+}
+
+}  // namespace bench
