@@ -9,7 +9,6 @@
 #include <sstream>
 
 #include "m2u/core/version.hpp"
-#include "m2u/linalg/backend/eigen.hpp"
 #include "m2u/linalg/gemm.hpp"
 
 #if !defined(EIGEN_DONT_PARALLELIZE)
