@@ -118,8 +118,8 @@ nlohmann::json measure(Space const& space, Options const& options) {
   Embedding embedding(space, options.seed);
   m2u::TableDataset const dataset(m2u::open_shards(options.data), {"2d"});
   bench::BatchShape shape;
-  auto const ids = blocks_of(bench::full_batches(dataset.size(), options.batch, options.seed),
-                             options.block);
+  auto const ids =
+      blocks_of(bench::full_batches(dataset.size(), options.batch, options.seed), options.block);
   std::vector<std::vector<m2u::MultiBatch<Space>>> batches(ids.size());
   for (std::size_t i = 0; i < ids.size(); ++i) {
     for (auto const& block : ids[i]) {

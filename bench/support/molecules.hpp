@@ -25,8 +25,8 @@
 namespace bench {
 
 /// Some rows of a prepared data set as a table in memory: the 2D graphs, the conformers or random
-/// vectors in their place, and random text and bio features. Those of the data set itself are not used, so that the
-/// cost does not depend on what it happens to have.
+/// vectors in their place, and random text and bio features. Those of the data set itself are not
+/// used, so that the cost does not depend on what it happens to have.
 /// @throws m2u::Error if the folder is no data set or lacks a modality.
 inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& folder,
                                                 bool conformers, std::uint64_t seed) {

@@ -11,7 +11,7 @@
 namespace bench {
 
 inline constexpr int given_width = 128;  // of the vectors that stand for conformers without 3D
-inline constexpr int text_width = 768;                          // PubMedBERT's vectors
+inline constexpr int text_width = 768;   // PubMedBERT's vectors
 inline constexpr std::array bio_vocabularies{4463, 419, 3607};  // DrugBank's, in the paper
 inline constexpr double bio_ones_per_column = 0.002;            // of a molecule, on average
 

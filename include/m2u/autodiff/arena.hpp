@@ -93,6 +93,42 @@ class Arena {
   std::size_t high_water_ = 0;
 };
 
+/// An arena that also takes back at once all that was asked for as scratch since a mark.
+template <ExecutionSpace S>
+class ScratchArena : public Arena<S> {
+ public:
+  void* scratch(S const& space, std::size_t bytes) {
+    void* const data = this->allocate(space, bytes);
+    pieces_.push_back({data, bytes});
+    return data;
+  }
+
+  std::size_t mark() const { return pieces_.size(); }
+
+  /// Takes back the scratch since the mark, but for what begins at `keep`: that stays scratch.
+  void release_since(std::size_t mark, void const* keep = nullptr) {
+    auto const from = pieces_.begin() + static_cast<std::ptrdiff_t>(mark);
+    auto const last = std::partition(from, pieces_.end(),
+                                     [&](Scratch const& piece) { return piece.data == keep; });
+    for (auto piece = last; piece != pieces_.end(); ++piece) {
+      this->release(piece->data, piece->bytes);
+    }
+    pieces_.erase(last, pieces_.end());
+  }
+
+  void reset(S const& space) {
+    pieces_.clear();
+    Arena<S>::reset(space);
+  }
+
+ private:
+  struct Scratch {
+    void* data;
+    std::size_t bytes;
+  };
+  std::vector<Scratch> pieces_;
+};
+
 /// Host memory for the closures of a tape; it keeps its chunks across resets.
 class ClosureArena {
  public:

@@ -3,7 +3,6 @@
 /// Reverse-mode differentiation: ops record how to go back, the tape plays it in reverse.
 #pragma once
 
-#include <algorithm>
 #include <cmath>
 #include <cstdint>
 #include <iterator>
@@ -65,18 +64,11 @@ class Tape {
   /// f(), a tensor. In inference what f needed besides is free for use afterwards.
   template <class F>
   Tensor<S, R> scoped(F const& f) {
-    auto const mark = scratch_.size();
+    auto const mark = arena_.mark();
     Tensor<S, R> const result = f();
-    if (!infers()) {
-      return result;
+    if (infers()) {
+      arena_.release_since(mark, result.value.data());
     }
-    auto const from = scratch_.begin() + static_cast<std::ptrdiff_t>(mark);
-    auto const last = std::partition(
-        from, scratch_.end(), [&](Scratch const& s) { return s.data == result.value.data(); });
-    for (auto piece = last; piece != scratch_.end(); ++piece) {
-      arena_.release(piece->data, piece->bytes);
-    }
-    scratch_.erase(last, scratch_.end());
     return result;
   }
 
@@ -232,10 +224,6 @@ class Tape {
     bool written = false;
     bool owned = false;  ///< its memory is the tape's to take back
   };
-  struct Scratch {
-    void* data;
-    std::size_t bytes;
-  };
   struct Record {
     char const* name;
     Tensor<S, R> output;
@@ -245,11 +233,8 @@ class Tape {
   };
 
   void* workspace(std::size_t bytes) {
-    void* const data = arena_.allocate(space_, bytes);
-    if (current_ >= 0 || infers()) {
-      scratch_.push_back({data, bytes});
-    }
-    return data;
+    return current_ >= 0 || infers() ? arena_.scratch(space_, bytes)
+                                     : arena_.allocate(space_, bytes);
   }
 
   /// @return the first op whose output's gradient is not finite, if one is looked for.
@@ -272,16 +257,12 @@ class Tape {
       take_back();
     }
     current_ = -1;
-    scratch_.clear();
     return found;
   }
 
   /// Memory that the current record is done with.
   void take_back() {
-    for (auto const& piece : scratch_) {
-      arena_.release(piece.data, piece.bytes);
-    }
-    scratch_.clear();
+    arena_.release_since(0);
     auto& entry = entries_[static_cast<std::size_t>(current_)];
     if (last_use_ && entry.owned) {
       arena_.release(entry.gradient.data(), entry.gradient.size() * sizeof(R));
@@ -309,7 +290,6 @@ class Tape {
     }
     records_.clear();
     entries_.clear();
-    scratch_.clear();
     current_ = -1;
     closures_.reset();
   }
@@ -320,12 +300,11 @@ class Tape {
   Seed seed_;
   std::uint64_t step_ = 0;
   std::uint64_t streams_ = 0;
-  Arena<S> arena_;
+  ScratchArena<S> arena_;
   std::unique_ptr<PackedFactors<R>> packed_weights_;
   ClosureArena closures_;
   std::vector<Entry> entries_;
   std::vector<Record> records_;
-  std::vector<Scratch> scratch_;
   int current_ = -1;      // the entry whose record is going back
   bool last_use_ = true;  // no other record of it follows
 };
