@@ -3,6 +3,7 @@
 /// The number types of safetensors files.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -56,6 +57,28 @@ std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert cons
   std::vector<Out> result(bytes.size() / sizeof(T));
   convert_elements<T, Out>(bytes, convert, std::span<Out>(result));
   return result;
+}
+
+/// Reads elements of F32, F64, F16 or BF16 as floats. @return whether `type` is one of them.
+inline bool read_floats(std::string_view type, std::span<std::byte const> bytes,
+                        std::span<float> values) {
+  if (type == "F32") {
+    if (!values.empty()) {
+      std::memcpy(values.data(), bytes.data(), std::min(bytes.size(), values.size_bytes()));
+    }
+  } else if (type == "F64") {
+    convert_elements<double, float>(bytes, [](double x) { return static_cast<float>(x); }, values);
+  } else if (type == "F16") {
+    convert_elements<std::uint16_t, float>(bytes, half_to_float, values);
+  } else if (type == "BF16") {
+    convert_elements<std::uint16_t, float>(
+        bytes,
+        [](std::uint16_t x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16U); },
+        values);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace detail

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -92,26 +91,9 @@ class SafetensorsFile {
 
   /// The same into `values`, which has the tensor's size.
   void read_floats(std::string const& name, std::span<float> values) const {
-    auto const& entry = info(name);
-    auto const raw = bytes(name);
-    if (entry.type == "F32") {
-      std::memcpy(values.data(), raw.data(), std::min(raw.size(), values.size_bytes()));
-    } else if (entry.type == "F64") {
-      detail::convert_elements<double, float>(
-          raw, [](double x) { return static_cast<float>(x); }, values);
-    } else if (entry.type == "F16") {
-      detail::convert_elements<std::uint16_t, float>(raw, detail::half_to_float, values);
-    } else if (entry.type == "BF16") {
-      detail::convert_elements<std::uint16_t, float>(
-          raw,
-          [](std::uint16_t x) {
-            return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16U);
-          },
-          values);
-    } else {
-      fail(path_.string(), ": the tensor \"", name, "\" is of type ", entry.type,
-           ", which is not read as floats (F32, F64, F16 and BF16 are)");
-    }
+    auto const& type = info(name).type;
+    expects(detail::read_floats(type, bytes(name), values), path_.string(), ": the tensor \"", name,
+            "\" is of type ", type, ", which is not read as floats (F32, F64, F16 and BF16 are)");
   }
 
   /// The elements of a tensor of I64, I32 or U8. @throws Error if it is of another type.
