@@ -63,7 +63,9 @@ std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert cons
 inline bool read_floats(std::string_view type, std::span<std::byte const> bytes,
                         std::span<float> values) {
   if (type == "F32") {
-    std::memcpy(values.data(), bytes.data(), std::min(bytes.size(), values.size_bytes()));
+    if (!values.empty()) {
+      std::memcpy(values.data(), bytes.data(), std::min(bytes.size(), values.size_bytes()));
+    }
   } else if (type == "F64") {
     convert_elements<double, float>(bytes, [](double x) { return static_cast<float>(x); }, values);
   } else if (type == "F16") {
