@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2u/autodiff/tape.hpp"
 
+#include <cmath>
+
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "m2u/autodiff/gradient_check.hpp"
+#include "m2u/ops/add.hpp"
 #include "m2u/ops/linear.hpp"
+#include "m2u/ops/scale.hpp"
 
 namespace {
 using S = Kokkos::DefaultExecutionSpace;
@@ -144,4 +148,41 @@ TEST_CASE("the first op that is not finite is found", "[tape]") {
   auto const y = m2u::linear(tape, good, bad);
   CHECK(tape.first_non_finite_value() == "linear");
   CHECK(tape.first_non_finite_gradient(y) == "linear");
+}
+
+TEST_CASE("the backward pass uses its memory again", "[tape]") {
+  constexpr int depth = 40;
+  constexpr std::size_t bytes = 64 * 64 * sizeof(float);
+  m2u::Tape<S> tape({}, {S{}, {}, {}}, m2u::Mode::training);
+  auto const x = tape.variable(tape.matrix(64, 64));
+  Kokkos::deep_copy(x.value, 1.0F);
+  auto y = x;
+  for (int i = 0; i < depth; ++i) {
+    y = m2u::scale(tape, y, 1.5F);
+  }
+  CHECK(tape.high_water() == (depth + 1) * bytes);
+  tape.backward_from(y, std::vector<float>(64 * 64, 1.0F));
+  CHECK(tape.high_water() <= (depth + 4) * bytes);
+  auto const gradient = m2u::to_host(S{}, tape.gradient(x).matrix);
+  CHECK(std::abs(gradient[7] / std::pow(1.5F, depth) - 1.0F) < 1e-4F);
+}
+
+TEST_CASE("a passed gradient is the output's own, and later ones are added to it", "[tape]") {
+  m2u::Tape<S> tape({}, {S{}, {}, {}}, m2u::Mode::training);
+  auto const x = tape.variable(tape.matrix(1, 2));
+  Kokkos::deep_copy(x.value, 1.0F);
+  // Twice the same input: the first gradient is copied or passed, the second one added.
+  auto const y = m2u::add(tape, m2u::add(tape, x, x), x);
+  tape.backward_from(y, {1.0F, 10.0F});
+  CHECK(m2u::to_host(S{}, tape.gradient(x).matrix) == std::vector<float>{3.0F, 30.0F});
+
+  tape.reset(1);
+  auto const z = tape.variable(tape.matrix(1, 1));
+  auto const other = tape.matrix(1, 1);
+  auto const output = tape.result(1, 1, z);
+  tape.record("wrong", output, [=](m2u::Tape<S>& back, m2u::Matrix<float, S> const&) {
+    back.pass_gradient(z, other);
+  });
+  CHECK_THROWS_WITH(tape.backward_from(output, {1.0F}),
+                    ContainsSubstring("the backward function was called with"));
 }
