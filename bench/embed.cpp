@@ -15,6 +15,7 @@ using bench::Space;
 struct Options {
   std::string data;
   int batch = 256;
+  int block = 32;
   int steps = 30;
   int warmup = 3;
   std::uint64_t seed = 1;
@@ -27,7 +28,9 @@ class Embedding {
       : configuration_(bench::published_configuration()),
         model_(m2umol::make_model(layout_, configuration_)),
         theta_(space, layout_, m2u::Seed{seed}),
-        tape_(space, theta_, m2u::Mode::evaluation) {}
+        tape_(space, theta_, m2u::Mode::evaluation) {
+    tape_.infer_only();
+  }
 
   m2umol::Configuration const& configuration() const { return configuration_; }
 
@@ -51,6 +54,22 @@ class Embedding {
   m2u::Parameters<Space> theta_;
   m2u::Tape<Space> tape_;
 };
+
+/// Batches as blocks of molecules that are embedded together. Vectors do not depend on the batch,
+/// and what a block needs should stay in cache.
+std::vector<std::vector<std::vector<int>>> blocks_of(std::vector<std::vector<int>> const& batches,
+                                                     int size) {
+  std::vector<std::vector<std::vector<int>>> result;
+  for (auto const& batch : batches) {
+    result.emplace_back();
+    for (std::size_t first = 0; first < batch.size(); first += static_cast<std::size_t>(size)) {
+      auto const last = std::min(batch.size(), first + static_cast<std::size_t>(size));
+      result.back().emplace_back(batch.begin() + static_cast<std::ptrdiff_t>(first),
+                                 batch.begin() + static_cast<std::ptrdiff_t>(last));
+    }
+  }
+  return result;
+}
 
 /// Seconds of each call, after the warm-up.
 template <class F>
@@ -98,25 +117,34 @@ nlohmann::json from_smiles(Space const& space, Embedding& embedding, Options con
 nlohmann::json measure(Space const& space, Options const& options) {
   Embedding embedding(space, options.seed);
   m2u::TableDataset const dataset(m2u::open_shards(options.data), {"2d"});
-  std::vector<m2u::MultiBatch<Space>> batches;
   bench::BatchShape shape;
-  auto const ids = bench::full_batches(dataset.size(), options.batch, options.seed);
-  for (auto const& batch : ids) {
-    batches.push_back(dataset.collate<Space>(batch).to_space(space));
-    shape += bench::shape_of(space, batches.back());
+  auto const ids =
+      blocks_of(bench::full_batches(dataset.size(), options.batch, options.seed), options.block);
+  std::vector<std::vector<m2u::MultiBatch<Space>>> batches(ids.size());
+  for (std::size_t i = 0; i < ids.size(); ++i) {
+    for (auto const& block : ids[i]) {
+      batches[i].push_back(dataset.collate<Space>(block).to_space(space));
+      shape += bench::shape_of(space, batches[i].back());
+    }
   }
   shape = shape.scaled(1.0 / static_cast<double>(batches.size()));
-  auto const seconds = times(
-      options, [&](int i) { embedding(batches[static_cast<std::size_t>(i) % batches.size()]); });
+  auto const seconds = times(options, [&](int i) {
+    for (auto const& block : batches[static_cast<std::size_t>(i) % batches.size()]) {
+      embedding(block);
+    }
+  });
   double const step = bench::median(seconds);
   double const gflops = 1e-9 * bench::hub_flops(embedding.configuration(), shape) / step;
   double const memory = bench::peak_rss_mib();
   auto const collating = bench::median(times(options, [&](int i) {
-    dataset.collate<Space>(ids[static_cast<std::size_t>(i) % ids.size()]).to_space(space);
+    for (auto const& block : ids[static_cast<std::size_t>(i) % ids.size()]) {
+      dataset.collate<Space>(block).to_space(space);
+    }
   }));
   auto record = bench::context();
   record.update({{"what", "embed"},
                  {"batch", options.batch},
+                 {"block", options.block},
                  {"steps", options.steps},
                  {"molecules_per_s", options.batch / step},
                  {"step_ms_median", 1e3 * step},
@@ -142,7 +170,10 @@ int main(int argc, char** argv) {
   Options options;
   bool as_json = false;
   program.add_option("--data", options.data, "Folder that m2umol prepare wrote")->required();
-  program.add_option("--batch", options.batch, "Molecules at once")
+  program.add_option("--block", options.block, "Molecules of a batch that are embedded together")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  program.add_option("--batch", options.batch, "Molecules of a timed call")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   program.add_option("--steps", options.steps, "Batches that are timed")

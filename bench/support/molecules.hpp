@@ -24,9 +24,9 @@
 
 namespace bench {
 
-/// Some rows of a prepared data set as a table in memory: the 2D graphs, the conformers unless left
-/// out, and random text and bio features. Those of the data set itself are not used, so that the
-/// cost does not depend on what it happens to have.
+/// Some rows of a prepared data set as a table in memory: the 2D graphs, the conformers or random
+/// vectors in their place, and random text and bio features. Those of the data set itself are not
+/// used, so that the cost does not depend on what it happens to have.
 /// @throws m2u::Error if the folder is no data set or lacks a modality.
 inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& folder,
                                                 bool conformers, std::uint64_t seed) {
@@ -52,6 +52,11 @@ inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& fol
                                             : builder.add_column<char>(column.name, column.width);
     }
   }
+  m2u::DenseModality const given{"3d", given_width};
+  if (!conformers) {
+    m2u::add_columns(builder, given);
+    specs.emplace_back(given);
+  }
   m2u::DenseModality const text{"text", text_width};
   m2u::SparseModality const bio{"bio", {bio_vocabularies.begin(), bio_vocabularies.end()}};
   m2u::add_columns(builder, text);
@@ -70,6 +75,11 @@ inline m2u::Table molecules_with_drawn_features(std::filesystem::path const& fol
       type == m2u::ColumnType::i32   ? builder.set(name, prepared.column<int>(name)[row])
       : type == m2u::ColumnType::f32 ? builder.set(name, prepared.column<float>(name)[row])
                                      : builder.set(name, prepared.column<char>(name)[row]);
+    }
+    if (!conformers) {
+      std::vector<float> vector(given_width);
+      std::generate(vector.begin(), vector.end(), [&] { return normal(random); });
+      m2u::append(builder, given, vector);
     }
     std::vector<float> vector(text_width);
     std::generate(vector.begin(), vector.end(), [&] { return normal(random); });
@@ -116,7 +126,8 @@ inline BatchShape shape_of(Space const& space, m2u::MultiBatch<Space> const& bat
     double const atoms = offsets[g] - offsets[g - 1];
     shape.atoms_squared += atoms * atoms;
   }
-  if (auto const* const modality = batch.find("3d"); modality != nullptr) {
+  auto const* const modality = batch.find("3d");
+  if (modality != nullptr && modality->batch.type() == typeid(m2u::ConformerBatch<Space>)) {
     auto const& conformers = batch.get<m2u::ConformerBatch<Space>>("3d");
     shape.conformers = conformers.atoms.groups;
     shape.conformer_atoms = conformers.atoms.total;

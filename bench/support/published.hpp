@@ -10,7 +10,8 @@
 
 namespace bench {
 
-inline constexpr int text_width = 768;                          // PubMedBERT's vectors
+inline constexpr int given_width = 128;  // of the vectors that stand for conformers without 3D
+inline constexpr int text_width = 768;   // PubMedBERT's vectors
 inline constexpr std::array bio_vocabularies{4463, 419, 3607};  // DrugBank's, in the paper
 inline constexpr double bio_ones_per_column = 0.002;            // of a molecule, on average
 
@@ -74,7 +75,7 @@ inline double hub_flops(m2umol::Configuration const& m, BatchShape const& b) {
 /// Forward, backward and update of a batch whose molecules all have text and bio features.
 inline StepFlops step_flops(m2umol::Configuration const& m, BatchShape const& b) {
   StepFlops flops;
-  double const matches = b.conformers > 0 ? 3 : 2;
+  double const matches = 3;
   // Every product has two more in the backward pass: for its weights (or first factor) and its
   // input.
   flops.hub = 3.0 * hub_flops(m, b) * (m.three_passes ? matches : 1);

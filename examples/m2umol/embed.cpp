@@ -26,6 +26,7 @@ m2u::PrepareOptions graph_only(Configuration const& configuration, int threads) 
   options.holdout = 0.0;
   options.text_width = 0;  // there is no text
   options.compute_conformers = false;
+  options.canonical = false;
   options.threads = threads;
   return options;
 }
@@ -182,6 +183,7 @@ void embed_chunk(Engine const& engine, Chunk const& chunk, std::vector<Part> con
       usable.back().title_as_id = true;  // ids may repeat here: records are known by their line
       usable.back().description.clear();
       usable.back().targets.clear();
+      usable.back().enzymes.clear();
       usable.back().categories.clear();
     }
   }

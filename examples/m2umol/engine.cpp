@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -17,7 +18,6 @@
 #include "m2u/train/progress.hpp"
 #include "m2u/train/trainer.hpp"
 
-#include "m2umol/held_out.hpp"
 #include "m2umol/model.hpp"
 
 namespace m2umol {
@@ -29,8 +29,12 @@ constexpr int format_version = 2;
 /// Stands for the molecules that are trained on, in their order.
 std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows) {
   m2u::Checksum sum;
-  for (auto const* const name :
-       {"id", "smiles", "description", "targets", "categories", "3d.present"}) {
+  std::vector<char const*> names{"id",      "smiles",     "description",
+                                 "targets", "categories", "3d.present"};
+  if (table.has("enzymes")) {
+    names.push_back("enzymes");
+  }
+  for (auto const* const name : names) {
     auto const column = table.column<char>(name);
     for (int const row : rows) {
       sum.add(std::as_bytes(column[row]));
@@ -40,13 +44,19 @@ std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows)
   return std::to_string(sum.value());
 }
 
-/// Callback that measures held-out retrieval and hands it to the log.
+/// Callback that measures held-out retrieval, hands it to the log and keeps that of the last epoch.
 struct Evaluation {
   std::function<std::vector<HeldOut>()> measure;
   int every = 1;
+  std::optional<std::vector<HeldOut>>* last = nullptr;
   void on_epoch(m2u::EpochInfo& info) const {
-    if (measure && every > 0 && (info.epoch % every == 0 || info.epoch == info.epochs)) {
-      info.extra["retrieval"] = m2umol::to_json(measure());
+    bool const at_end = info.epoch == info.epochs;
+    if (measure && every > 0 && (info.epoch % every == 0 || at_end)) {
+      auto measured = measure();
+      info.extra["retrieval"] = m2umol::to_json(measured);
+      if (at_end) {
+        *last = std::move(measured);
+      }
     }
   }
 };
@@ -118,10 +128,11 @@ template <class Model>
 struct Engine::StateOf final : Engine::State {
   /// @param make (ParameterLayout&, Configuration const&) → the model
   template <class Make>
-  StateOf(Configuration c, std::uint64_t seed, Make const& make)
+  StateOf(Configuration c, std::optional<std::uint64_t> seed, Make const& make)
       : State(std::move(c)),
         model(make(layout, configuration)),
-        values(Space{}, layout, m2u::Seed{seed}) {}
+        values(seed ? m2u::Parameters<Space>(Space{}, layout, m2u::Seed{*seed})
+                    : m2u::Parameters<Space>(Space{}, layout)) {}
 
   m2u::Parameters<Space> const& theta() const override { return values; }
 
@@ -180,7 +191,8 @@ struct Engine::StateOf final : Engine::State {
   m2u::Parameters<Space> values;
 };
 
-std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration, std::uint64_t seed) {
+std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration,
+                                                  std::optional<std::uint64_t> seed) {
   auto const build = [&](auto const& make) -> std::unique_ptr<State> {
     using Model = decltype(make(std::declval<m2u::ParameterLayout&>(), configuration));
     return std::make_unique<StateOf<Model>>(std::move(configuration), seed, make);
@@ -217,7 +229,7 @@ std::vector<m2u::NamedTensor> Engine::tensors() const {
 
 Engine Engine::from_tensors(Configuration configuration,
                             std::vector<m2u::NamedTensor> const& tensors) {
-  Engine engine(std::move(configuration), 0);
+  Engine engine(make_state(std::move(configuration), std::nullopt));
   m2u::assign_parameters(engine.state_->theta(), tensors, "the set of tensors");
   return engine;
 }
@@ -233,29 +245,28 @@ void Engine::save(std::filesystem::path const& path, nlohmann::json const& train
 
 Engine Engine::load(std::filesystem::path const& path) {
   std::unique_ptr<State> state;
-  {
-    m2u::SafetensorsFile const file(path);
-    m2u::check_content_sum(file);
-    auto const& metadata = file.metadata();
-    auto const text = [&](char const* key) {
-      auto const found = metadata.find(key);
-      return found == metadata.end() ? std::string() : found->second;
-    };
-    m2u::expects(text("format") == "m2umol", path.string(),
-                 " is not a model of m2umol: its metadata lacks \"format\": \"m2umol\"");
-    m2u::expects(text("format_version") == std::to_string(format_version), path.string(),
-                 " has the format version ", text("format_version"),
-                 ", but this program reads version ", format_version);
-    try {
-      state = make_state(nlohmann::json::parse(text("configuration")).get<Configuration>(), 0);
-      state->training = nlohmann::json::parse(text("training"));
-    } catch (nlohmann::json::exception const& error) {
-      m2u::fail(path.string(), ": the model's configuration is damaged: ", error.what());
-    } catch (m2u::Error const& error) {
-      m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
-    }
+  m2u::SafetensorsFile const file(path);
+  m2u::check_content_sum(file);
+  auto const& metadata = file.metadata();
+  auto const text = [&](char const* key) {
+    auto const found = metadata.find(key);
+    return found == metadata.end() ? std::string() : found->second;
+  };
+  m2u::expects(text("format") == "m2umol", path.string(),
+               " is not a model of m2umol: its metadata lacks \"format\": \"m2umol\"");
+  m2u::expects(text("format_version") == std::to_string(format_version), path.string(),
+               " has the format version ", text("format_version"),
+               ", but this program reads version ", format_version);
+  try {
+    state =
+        make_state(nlohmann::json::parse(text("configuration")).get<Configuration>(), std::nullopt);
+    state->training = nlohmann::json::parse(text("training"));
+  } catch (nlohmann::json::exception const& error) {
+    m2u::fail(path.string(), ": the model's configuration is damaged: ", error.what());
+  } catch (m2u::Error const& error) {
+    m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
   }
-  m2u::load_parameters(path, state->theta());
+  m2u::assign_parameters(state->theta(), file);
   return Engine(std::move(state));
 }
 
@@ -264,15 +275,17 @@ m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
   return state_->embed(table, std::move(rows), options, threads);
 }
 
-m2u::FitResult Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,
-                                std::vector<int> const& held_out, PretrainOptions const& options) {
-  Evaluation evaluation{{}, options.evaluate_every};
+PretrainOutcome Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,
+                                 std::vector<int> const& held_out, PretrainOptions const& options) {
+  PretrainOutcome outcome;
+  Evaluation evaluation{{}, options.evaluate_every, &outcome.held_out};
   if (held_out.size() >= 2) {
     evaluation.measure = [&] {
       return evaluate(*this, table, held_out, options.threads, options.without);
     };
   }
-  return state_->pretrain(table, train, evaluation, options);
+  outcome.fit = state_->pretrain(table, train, evaluation, options);
+  return outcome;
 }
 
 }  // namespace m2umol

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +17,7 @@
 #include "m2u/transfer/embed.hpp"
 
 #include "m2umol/configuration.hpp"
+#include "m2umol/held_out.hpp"
 
 namespace m2umol {
 
@@ -38,6 +40,12 @@ struct PretrainOptions {
   int threads = 2;  ///< of the loader
   bool resume = false;
   int evaluate_every = 1;  ///< epochs between evaluations on held-out molecules
+};
+
+struct PretrainOutcome {
+  m2u::FitResult fit;
+  /// Retrieval of the trained model; nothing if no epoch was left or fewer than two are held out.
+  std::optional<std::vector<HeldOut>> held_out;
 };
 
 class Engine {
@@ -71,14 +79,16 @@ class Engine {
 
   /// Trains on the rows `train`; each epoch is evaluated on `held_out` and logged to run/log.jsonl.
   /// @throws m2u::Error if the table does not fit the configuration or training diverges.
-  m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
-                          std::vector<int> const& held_out, PretrainOptions const& options);
+  PretrainOutcome pretrain(m2u::Table const& table, std::vector<int> const& train,
+                           std::vector<int> const& held_out, PretrainOptions const& options);
 
  private:
   struct State;
   template <class Model>
   struct StateOf;
-  static std::unique_ptr<State> make_state(Configuration configuration, std::uint64_t seed);
+  /// @param seed of the initial values; none for zeros, if they are read next
+  static std::unique_ptr<State> make_state(Configuration configuration,
+                                           std::optional<std::uint64_t> seed);
   explicit Engine(std::unique_ptr<State> state);
   std::unique_ptr<State> state_;
 };

@@ -6,7 +6,7 @@
 #include <set>
 #include <utility>
 
-#include "m2u/data/table.hpp"
+#include "m2umol/engine.hpp"
 
 namespace m2umol {
 

@@ -8,11 +8,12 @@
 
 #include <nlohmann/json.hpp>
 
+#include "m2u/data/table.hpp"
 #include "m2u/retrieve/metrics.hpp"
 
-#include "m2umol/engine.hpp"
-
 namespace m2umol {
+
+class Engine;
 
 /// One modality, in both directions.
 struct HeldOut {

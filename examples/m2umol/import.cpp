@@ -147,15 +147,36 @@ void run_import(ImportArguments const& arguments, Common const& common) {
             << " parameters to " << arguments.out << '\n';
 }
 
+/// @throws m2u::Error if the published program would not give a model of these inputs the same
+/// ones.
+void expect_reference_inputs(Configuration const& model, std::string const& path) {
+  bool const package = model.form == "package";
+  m2u::expects(model.atoms == (package ? "one-hot" : "ogb"), path, " takes ", model.atoms,
+               " features of atoms, but the reference's ", model.form, " model does not");
+  if (package) {
+    return;
+  }
+  std::string names;
+  for (auto const& vocabulary : model.bio) {
+    names += (names.empty() ? "" : ", ") + vocabulary.name;
+  }
+  m2u::expects(
+      names == "targets, enzymes, categories", path, " has the bio vocabularies ", names,
+      ", but the reference's model means over three: targets, enzymes, categories; train on a "
+      "table that prepare made with a column \"enzymes\"");
+  m2u::expects(model.geometry == "published" && model.cutoff == 8.0F, path,
+               " was trained with the ", model.geometry, " geometry of conformers and a cutoff of ",
+               model.cutoff,
+               " Å, but the reference's model has the published one and 8 Å: prepare the data with "
+               "--geometry published");
+}
+
 void run_export(ExportArguments const& arguments) {
   expect_other_file(arguments.model, arguments.out, "--model");
   expect_writable(arguments.out);
   auto const engine = Engine::load(arguments.model);
   auto const& configuration = engine.configuration();
-  m2u::expects(configuration.form != "pretraining" || configuration.bio.size() == 3,
-               arguments.model, " has ", configuration.bio.size(),
-               " vocabularies of bio features, but the reference has three: targets, enzymes and "
-               "categories");
+  expect_reference_inputs(configuration, arguments.model);
   auto const exported = export_weights(engine.tensors(), form_from_string(configuration.form));
   m2u::write_safetensors(arguments.out, exported.tensors, {{"format", "pt"}}, exported.counters);
   std::cout << "wrote " << exported.tensors.size() + exported.counters.size() << " tensors to "

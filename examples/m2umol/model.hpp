@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "m2u/adapters/linear_adapter.hpp"
+#include "m2u/chem/one_hot_columns.hpp"
 #include "m2u/encoders/comenet.hpp"
 #include "m2u/encoders/gps.hpp"
 #include "m2u/encoders/multi_hot.hpp"
@@ -20,10 +21,6 @@
 
 namespace m2umol {
 
-// The package's features: 103 values per atom, 6 per bond.
-inline constexpr int one_hot_atom_values = 103;
-inline constexpr int one_hot_bond_values = 6;
-
 inline m2u::GpsOptions hub_options(Configuration const& options) {
   m2u::GpsOptions result{.width = options.width,
                          .layers = options.layers,
@@ -35,8 +32,8 @@ inline m2u::GpsOptions hub_options(Configuration const& options) {
   if (options.atoms == "one-hot") {
     result.node_vocabularies.clear();
     result.edge_vocabularies.clear();
-    result.node_values = one_hot_atom_values;
-    result.edge_values = one_hot_bond_values;
+    result.node_values = m2u::one_hot_atom_columns;
+    result.edge_values = m2u::one_hot_bond_columns;
   } else {
     m2u::expects(options.atoms == "ogb", "there is no kind of atom features \"", options.atoms,
                  "\"; there are ogb and one-hot");
@@ -44,8 +41,21 @@ inline m2u::GpsOptions hub_options(Configuration const& options) {
   return result;
 }
 
+/// The encoder of conformers, under the scope "3d".
+inline m2u::ComENet conformer_encoder(m2u::ParameterLayout& layout, Configuration const& options) {
+  return m2u::ComENet{layout.scope("3d"),
+                      {.width = options.conformer_width,
+                       .middle = options.conformer_middle,
+                       .blocks = options.conformer_blocks,
+                       .cutoff = options.cutoff,
+                       .out = options.width}};
+}
+
 /// The 2D graph as hub; conformers, text and bio features teach it.
-inline auto make_model(m2u::ParameterLayout& layout, Configuration const& options) {
+/// @param conformers encodes the modality "3d"
+template <class Encoder>
+auto make_model(m2u::ParameterLayout& layout, Configuration const& options,
+                Encoder const& conformers) {
   int const width = options.width;
   std::vector<int> vocabularies;
   for (auto const& vocabulary : options.bio) {
@@ -57,13 +67,7 @@ inline auto make_model(m2u::ParameterLayout& layout, Configuration const& option
   };
   return m2u::MultiToUni{
       m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}),
-      m2u::match<"3d">(m2u::ComENet{layout.scope("3d"),
-                                    {.width = options.conformer_width,
-                                     .middle = options.conformer_middle,
-                                     .blocks = options.conformer_blocks,
-                                     .cutoff = options.cutoff,
-                                     .out = width}},
-                       adapter("to_3d"), objective),
+      m2u::match<"3d">(conformers, adapter("to_3d"), objective),
       m2u::match<"text">(m2u::Precomputed{layout.scope("text"), options.text_width, width},
                          adapter("to_text"), objective),
       m2u::match<"bio">(
@@ -74,6 +78,11 @@ inline auto make_model(m2u::ParameterLayout& layout, Configuration const& option
           layout.scope("modality"),
           {.width = width, .modalities = 3, .weight = options.classifier_weight}}),
       m2u::passes(options.three_passes ? m2u::HubPasses::each : m2u::HubPasses::once)};
+}
+
+/// The same with the conformers' encoder of M2UMol.
+inline auto make_model(m2u::ParameterLayout& layout, Configuration const& options) {
+  return make_model(layout, options, conformer_encoder(layout, options));
 }
 
 /// The authors' package: the hub and the adapters, and the fusion of what they generate.

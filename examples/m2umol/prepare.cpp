@@ -67,11 +67,13 @@ void prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects 
   prepared.no_conformers.write(out / "no_conformers.tsv");
   auto const metadata = nlohmann::json::parse(prepared.table.metadata());
   auto const& counts = metadata.at("counts");
+  bool const with_enzymes = metadata.at("vocabularies").contains("enzymes");
   std::ostringstream line;
   line << "prepared " << prepared.table.size() << " molecules: " << counts.at("3d")
        << " with conformers, " << counts.at("text") << " with text, " << counts.at("bio")
-       << " with targets or categories, " << counts.at("held_out") << " held out; "
-       << prepared.rejects.size() << " rejected";
+       << (with_enzymes ? " with targets, enzymes or categories, "
+                        : " with targets or categories, ")
+       << counts.at("held_out") << " held out; " << prepared.rejects.size() << " rejected";
   if (!prepared.rejects.empty()) {
     line << " (see " << (out / "rejects.tsv").string() << ")";
   }
@@ -169,7 +171,7 @@ void add_fitting_options(CLI::App& command, PrepareArguments& a) {
   std::vector<CLI::Option*> const fitted{
       command
           .add_option("--min-count", a.options.min_count,
-                      "Leave out targets and categories of fewer training molecules")
+                      "Leave out targets, enzymes and categories of fewer training molecules")
           ->check(at_least_one()),
       command.add_option("--drop-category", a.options.drop_categories,
                          "Leave out categories with this prefix, for example role: (repeatable)"),
@@ -211,7 +213,7 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
   command
       ->add_option("--table", a.table,
                    "CSV or TSV, also gzipped, with the columns id, smiles, name, "
-                   "description, targets, categories (lists by ;), or .smi or .sdf")
+                   "description, targets, enzymes, categories (lists by ;), or .smi or .sdf")
       ->required()
       ->check(not_empty());
   command->add_option("--conformers", a.conformers,
@@ -232,8 +234,10 @@ void add_prepare(CLI::App& program, Common& common, Body& body) {
       ->check(above_zero())
       ->capture_default_str();
   command
-      ->add_option("--holdout", a.options.holdout,
-                   "Share of the molecules kept out of training: nothing is fitted on them")
+      ->add_option(
+          "--holdout", a.options.holdout,
+          "Share of the molecules kept out of training, equal ones together: nothing is fitted on "
+          "them")
       ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
   command->add_option("--holdout-seed", a.options.holdout_seed, "Seed of that choice")

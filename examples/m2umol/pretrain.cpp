@@ -6,6 +6,7 @@
 #include <iostream>
 #include <memory>
 #include <optional>
+#include <string_view>
 
 #include "m2u/data/shard.hpp"
 
@@ -37,8 +38,12 @@ Configuration configuration_for(m2u::Table const& table, std::string const& fold
     configuration.cutoff = options.at("cutoff");
     configuration.text_width = options.at("text_width");
     configuration.text_projection = metadata.at("text").at("projection");
-    for (auto const* const name : {"targets", "categories"}) {
-      BioVocabulary vocabulary{name, 0, metadata.at("vocabularies").at(name)};
+    auto const& vocabularies = metadata.at("vocabularies");
+    for (auto const* const name : {"targets", "enzymes", "categories"}) {  // the order in "bio"
+      if (std::string_view(name) == "enzymes" && !vocabularies.contains(name)) {
+        continue;
+      }
+      BioVocabulary vocabulary{name, 0, vocabularies.at(name)};
       vocabulary.size = static_cast<int>(vocabulary.terms.size());
       configuration.bio.push_back(std::move(vocabulary));
     }
@@ -87,8 +92,9 @@ PretrainResult run_pretraining(m2u::Table const& table, Configuration configurat
   };
   PretrainResult result;
   result.before = measure();
-  result.fit = engine.pretrain(table, split.train, split.held_out, options);
-  result.after = measure();
+  auto outcome = engine.pretrain(table, split.train, split.held_out, options);
+  result.fit = std::move(outcome.fit);
+  result.after = outcome.held_out ? std::move(*outcome.held_out) : measure();
   auto const& without = options.without;
   if (std::find(without.begin(), without.end(), "3d") == without.end()) {
     result.same_formula = evaluate_same_formula(engine, table, split.held_out, options.threads);

@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cmath>
 #include <functional>
+#include <iterator>
 #include <limits>
 #include <optional>
 #include <span>
@@ -28,12 +29,16 @@ struct ProbeTask {
   std::vector<double> labels;  ///< one per molecule, NaN if missing
 };
 
+/// The weights of the data from which the validation part chooses.
+inline constexpr double probe_grid[] = {1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0};
+
 struct ProbeData {
   std::vector<std::string> smiles;
   std::vector<std::string> scaffolds;
   std::vector<ProbeTask> tasks;
   std::vector<bool> seen;  ///< whether a molecule was trained on; empty: unknown
   bool regression = false;
+  std::vector<double> grid{std::begin(probe_grid), std::end(probe_grid)};
 };
 
 /// One vector per molecule.
@@ -57,9 +62,6 @@ struct TaskScore {
   std::optional<double> unseen;  ///< the same on its molecules that were not trained on
   double c = 0.0;                ///< what the validation part chose
 };
-
-/// The weights of the data from which the validation part chooses.
-inline constexpr double probe_grid[] = {1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0};
 
 namespace detail {
 
@@ -166,7 +168,7 @@ inline TaskScore probe_task(ProbeData const& data, ProbeTask const& task,
   m2u::LinearModel chosen;
   TaskScore score;
   double best = -std::numeric_limits<double>::infinity();
-  for (double const c : probe_grid) {  // from strong to weak penalties: each starts near the next
+  for (double const c : data.grid) {  // from strong to weak penalties: each starts near the next
     model = data.regression
                 ? m2u::ridge_regression(train.x, train.labels, c, std::move(model), options)
                 : m2u::logistic_regression(train.x, train.classes(), c, std::move(model), options);

@@ -88,6 +88,7 @@
 #include "m2u/objectives/symmetric_info_nce.hpp"
 
 #include "m2u/transfer/embed.hpp"
+#include "m2u/transfer/embedder.hpp"
 #include "m2u/transfer/fusion.hpp"
 #include "m2u/transfer/hub_passes.hpp"
 #include "m2u/transfer/losses.hpp"

@@ -6,8 +6,12 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include <GraphMol/SmilesParse/SmilesWrite.h>
+
 #include <algorithm>
 #include <array>
+#include <exception>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -122,6 +126,86 @@ TEST_CASE("featurise leaves explicit hydrogens out", "[chem]") {
   CHECK(again.encoding == bare.encoding);
   RDKit::RWMol const raw;  // never sanitised
   CHECK_THROWS_WITH(m2u::featurise(raw), Catch::Matchers::ContainsSubstring("sanitised"));
+}
+
+// parse_smiles leaves out steps of MolFromSmiles; these molecules need those that are left.
+TEST_CASE("parse_smiles gives the molecules of MolFromSmiles", "[chem]") {
+  auto const compare = [](std::string const& smiles) {
+    INFO(smiles);
+    m2u::RdkitLog const silent;
+    std::unique_ptr<RDKit::RWMol> expected;
+    try {
+      expected = RDKit::v2::SmilesParse::MolFromSmiles(smiles);
+    } catch (std::exception const&) {
+      // a null molecule: refused
+    }
+    auto const parsed = m2u::parse_smiles(smiles);
+    REQUIRE(static_cast<bool>(parsed) == (expected != nullptr));
+    if (expected == nullptr) {
+      return;
+    }
+    CHECK(RDKit::MolToSmiles(*parsed.mol) == RDKit::MolToSmiles(*expected));
+    auto const found = m2u::featurise(*parsed.mol);
+    auto const wanted = m2u::featurise(*expected);
+    CHECK(found.node_features == wanted.node_features);
+    CHECK(found.edge_features == wanted.edge_features);
+    CHECK(found.source == wanted.source);
+    CHECK(found.target == wanted.target);
+    m2u::FeatureOptions const one_hot{.encoding_steps = 0, .atoms = m2u::AtomInputs::one_hot};
+    CHECK(m2u::featurise(*parsed.mol, one_hot).node_values ==
+          m2u::featurise(*expected, one_hot).node_values);
+  };
+  for (char const* const smiles : {"*C1CC1",
+                                   "[H][H]",
+                                   "[2H]C",
+                                   "[H]C([2H])F",
+                                   "[H+]",
+                                   "[H]O[H]",
+                                   "[H]/N=C/C",
+                                   "[H]N=C",
+                                   "[H]/C(F)=C/F",
+                                   "[H][C@](F)(Cl)Br",
+                                   "[H][C@@]12CCCC[C@]1([H])CCC2",
+                                   "[CH2:1]=[CH2:2]",
+                                   "[Pt@SP1](F)(Cl)(Br)I",
+                                   "F[Co@OH5](Cl)(Br)(I)(N)O",
+                                   "N[Pt](N)(Cl)Cl",
+                                   "[NH3][Pt](Cl)Cl",
+                                   "CC[Hg]C",
+                                   "[Cu]<-N",
+                                   "[Fe]",
+                                   "C(=[C@AL1](F)Cl)=C(Br)I",
+                                   "[Na+].[O-]C(=O)C",
+                                   "CN(=O)=O",
+                                   "C[N+](=O)[O-]",
+                                   "c1ccc2c(c1)[nH]c1ccccc12",
+                                   "C1=CC=CC=C1",
+                                   "C1=CNC=C1",
+                                   "F/C=C/F",
+                                   "F/C=C\\F",
+                                   "C/C=C/C=C\\C",
+                                   "C[C@H](O)[C@@H](C)O",
+                                   "C[C@H](C)O",
+                                   "C[C@@H]1CC[C@H](C)CC1",
+                                   "C[S@](=O)CC",
+                                   "C[P@](=O)(O)CC",
+                                   "[SiH4]",
+                                   "[Se]1C=CC=C1",
+                                   "[C]",
+                                   "[CH3]",
+                                   "[O][O]",
+                                   "C[C@H](F)O |&1:1|",
+                                   "CC name",
+                                   "C~C",
+                                   "C1CC",
+                                   "C[N](C)(C)(C)C",
+                                   "n1cccc1"}) {
+    compare(smiles);
+  }
+  m2u::Rejects rejects;
+  for (auto const& drug : m2u::read_molecules(M2U_SOURCE_DIR "/examples/data/drugs.tsv", rejects)) {
+    compare(drug.smiles);
+  }
 }
 
 // Sums over features that OGB's own Python code gave for these molecules, weighted by the atom's

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "m2u/chem/read.hpp"
+#include "m2u/core/random.hpp"
 
 #include "data/temporary_folder.hpp"
 
@@ -53,12 +54,13 @@ m2u::PrepareOptions small() {
   return options;
 }
 
-/// Alcohols with a target and words of their own each.
-std::vector<m2u::MoleculeRecord> alcohols(std::size_t count) {
+/// Up to 42 alcohols and the like, each with a target and words of its own.
+std::vector<m2u::MoleculeRecord> chains(std::size_t count) {
+  constexpr char const* heads[] = {"O", "N", "F", "Cl", "Br", "I"};
   std::vector<m2u::MoleculeRecord> records;
   for (std::size_t i = 0; i < count; ++i) {
     auto const n = std::to_string(i);
-    records.push_back(record(i + 2, "m" + n, std::string(i % 7 + 1, 'C') + 'O',
+    records.push_back(record(i + 2, "m" + n, std::string(i % 7 + 1, 'C') + heads[i / 7],
                              "An alcohol, the one number" + n + ", odd" + std::to_string(i % 2),
                              "T" + n, "C" + std::to_string(i % 3)));
   }
@@ -144,8 +146,25 @@ TEST_CASE("prepare_molecules makes a table with the modalities that there are", 
         5 * table.column<int>("3d.source")[0].size());
 }
 
+TEST_CASE("prepare_molecules leaves canonical SMILES and formulas out", "[chem]") {
+  auto options = small();
+  options.compute_conformers = false;
+  auto const records = sample();
+  auto const with = m2u::prepare_molecules(records, options).table;
+  options.canonical = false;
+  auto const without = m2u::prepare_molecules(records, options).table;
+  REQUIRE(without.size() == with.size());
+  for (int row = 0; row < with.size(); ++row) {
+    CHECK(without.text("smiles", row).empty());
+    CHECK(without.text("formula", row).empty());
+    auto const found = without.column<int>("2d.node_features")[row];
+    auto const wanted = with.column<int>("2d.node_features")[row];
+    CHECK(std::equal(found.begin(), found.end(), wanted.begin(), wanted.end()));
+  }
+}
+
 TEST_CASE("prepare_molecules holds molecules out and fits on the others", "[chem]") {
-  auto const records = alcohols(40);
+  auto const records = chains(40);
   auto options = small();
   options.holdout = 0.25;
   options.text_width = 64;
@@ -184,6 +203,99 @@ TEST_CASE("prepare_molecules holds molecules out and fits on the others", "[chem
   CHECK_THROWS_WITH(m2u::prepare_molecules(records, options), ContainsSubstring("none to fit on"));
 }
 
+TEST_CASE("prepare_molecules holds the molecules out that the seed says", "[chem]") {
+  auto const records = chains(30);
+  auto options = small();
+  options.holdout = 0.2;
+  options.holdout_seed = 7;
+  options.compute_conformers = false;
+  auto const order = m2u::random_permutation(30, m2u::Seed{7}, m2u::stream_of("m2u::holdout"));
+  std::vector<int> expected(order.begin(), order.begin() + 6);
+  std::sort(expected.begin(), expected.end());
+  CHECK(held_out(m2u::prepare_molecules(records, options).table) == expected);
+}
+
+TEST_CASE("prepare_molecules keeps equal structures on one side of the hold-out", "[chem]") {
+  std::vector<m2u::MoleculeRecord> records;
+  for (std::size_t i = 0; i < 6; ++i) {
+    std::string const chain(i + 1, 'C');
+    auto const n = std::to_string(i);
+    records.push_back(record(4 * i + 2, "a" + n, chain + 'O', "", "T" + n));
+    records.push_back(record(4 * i + 3, "b" + n, 'O' + chain, "", "U" + n));
+    records.push_back(record(4 * i + 4, "c" + n, "O(" + chain + ')', "", "V" + n));
+    records.push_back(record(4 * i + 5, "d" + n, "C1CC("));  // no structure: alone, then rejected
+  }
+  auto options = small();
+  options.compute_conformers = false;
+  std::size_t most = 0;
+  for (std::uint64_t seed = 0; seed < 8; ++seed) {
+    options.holdout = 0.4;  // of 24: room for three structures, or two and four without one
+    options.holdout_seed = seed;
+    auto const prepared = m2u::prepare_molecules(records, options);
+    REQUIRE(prepared.table.size() == 18);
+    auto const out = held_out(prepared.table);
+    CHECK(out.size() % 3 == 0);
+    for (std::size_t k = 0; k < out.size(); ++k) {
+      CHECK(out[k] == out[k / 3 * 3] + static_cast<int>(k % 3));
+      CHECK(out[k / 3 * 3] % 3 == 0);
+    }
+    CHECK(prepared.targets.size() == 18 - static_cast<int>(out.size()));
+    most = std::max(most, out.size());
+  }
+  CHECK(most >= 6);
+  // A structure that is larger than the share stays in training.
+  records.erase(records.begin() + 3, records.end());
+  CHECK(held_out(m2u::prepare_molecules(records, options).table).empty());
+}
+
+TEST_CASE("prepare_molecules makes a vocabulary of enzymes where there are any", "[chem]") {
+  auto records = sample();
+  auto const without = m2u::prepare_molecules(records, small());
+  CHECK_FALSE(without.fit.enzymes.has_value());
+  CHECK_FALSE(without.table.has("enzymes"));
+  CHECK_FALSE(without.table.has("bio.2.columns"));
+  CHECK_FALSE(m2u::parse_json(without.table.metadata(), "m")["vocabularies"].contains("enzymes"));
+  records[0].enzymes = "CYP3A4; ADH1 ;CYP3A4";
+  records[2].enzymes = "CYP2E1";
+  auto const with = m2u::prepare_molecules(records, small());
+  REQUIRE(with.fit.enzymes.has_value());
+  CHECK(with.fit.enzymes->terms() == std::vector<std::string>{"ADH1", "CYP2E1", "CYP3A4"});
+  CHECK(with.table.text("enzymes", 1) == "CYP2E1");
+  // Targets, enzymes, categories.
+  auto const cell = [&](int vocabulary, int row) {
+    auto const name = "bio." + std::to_string(vocabulary) + ".columns";
+    auto const columns = with.table.column<int>(name)[row];
+    return std::vector<int>(columns.begin(), columns.end());
+  };
+  CHECK(cell(0, 0) == std::vector{0, 1});
+  CHECK(cell(1, 0) == std::vector{0, 2});
+  CHECK(cell(2, 0) == std::vector{0, 2});
+  CHECK(cell(1, 1) == std::vector{1});
+  CHECK(cell(1, 2).empty());
+  // The fit passes it on, to tables without enzymes too.
+  m2u::test::TemporaryFolder const folder;
+  m2u::write_prepared(folder.path(), with);
+  m2u::PrepareOptions other;
+  other.like =
+      std::make_shared<m2u::PreparationFit const>(m2u::read_preparation_fit(folder.path()));
+  auto const like = m2u::prepare_molecules(sample(), other);
+  CHECK(like.fit.enzymes->terms() == with.fit.enzymes->terms());
+  CHECK(m2u::read_modalities(like.table.metadata()) == m2u::read_modalities(with.table.metadata()));
+  // A molecule that has enzymes alone has the modality; one whose enzymes are too rare has not.
+  records[3].id = "h";
+  records[3].enzymes = "CYP2E1";
+  records[7].enzymes = "CYP1A2";
+  auto options = small();
+  options.min_count = 2;
+  options.drop_categories = {""};
+  auto const rare = m2u::prepare_molecules(records, options);
+  CHECK(rare.fit.enzymes->terms() == std::vector<std::string>{"CYP2E1"});
+  auto const present = rare.table.column<char>("bio.present");
+  CHECK(present[1][0] == 1);
+  CHECK(present[2][0] == 1);
+  CHECK(present[4].empty());
+}
+
 TEST_CASE("a table is prepared like another, from memory or its folder", "[chem]") {
   auto options = small();
   options.holdout = 0.2;
@@ -192,7 +304,7 @@ TEST_CASE("a table is prepared like another, from memory or its folder", "[chem]
   options.text = {.buckets = 512, .longest = 1};
   for (int const width : {8, 0}) {
     options.text_width = width;
-    auto const first = m2u::prepare_molecules(alcohols(20), options);
+    auto const first = m2u::prepare_molecules(chains(20), options);
     m2u::test::TemporaryFolder const folder;
     folder.write("text.safetensors", "of an older data set");
     m2u::write_prepared(folder.path(), first);
@@ -227,7 +339,7 @@ TEST_CASE("a table is prepared like another, from memory or its folder", "[chem]
 }
 
 TEST_CASE("read_preparation_fit refuses other data sets", "[chem]") {
-  auto const prepared = m2u::prepare_molecules(alcohols(12), small());
+  auto const prepared = m2u::prepare_molecules(chains(12), small());
   m2u::test::TemporaryFolder const folder;
   auto const refused = [&](auto const& change, std::string const& says) {
     auto altered = prepared;
@@ -249,6 +361,7 @@ TEST_CASE("read_preparation_fit refuses other data sets", "[chem]") {
   refused([](Json& json) { json["options"]["text_width"] = -1; }, "\"text_width\"");
   refused([](Json& json) { json["options"]["text_width"] = 0; }, "\"texts_with\"");
   refused([](Json& json) { json["vocabularies"]["targets"][0] = 1; }, "is not a string");
+  refused([](Json& json) { json["vocabularies"]["enzymes"] = "CYP3A4"; }, "is not an array");
   refused([](Json& json) { json["text"]["projection"] = "1"; }, "exchanged");
 }
 
@@ -288,6 +401,7 @@ TEST_CASE("prepare_molecules gives the same table for any number of threads", "[
                              "molecule " + std::to_string(i), "T" + std::to_string(i % 5)));
   }
   auto options = small();
+  options.holdout = 0.2;
   options.threads = 1;
   auto const one = m2u::prepare_molecules(records, options);
   options.threads = 4;

@@ -58,6 +58,10 @@ TEST_CASE("MoleculeReader reads tables by their columns' names", "[chem]") {
   CHECK(records[0].description == "a, b");
   CHECK(records[0].extras == std::vector<std::string>{"1"});
   CHECK(records[2].id == "line 4");
+  // One column may be two fields.
+  auto const named = m2u::read_molecules(folder / "a.csv", rejects, {.id = "SMILES"});
+  CHECK(named[0].id == "CCO");
+  CHECK(named[0].smiles == "CCO");
   CHECK_THROWS_WITH(m2u::MoleculeReader(folder / "a.csv", {.extras = {"weight"}}),
                     ContainsSubstring("no column \"weight\""));
 }

@@ -227,3 +227,27 @@ TEST_CASE("real-valued features must fit", "[encoders]") {
   graph.edge_values.pop_back();
   CHECK_THROWS_WITH(batch_of({graph}, {0, 0, 4, 10, 4}), ContainsSubstring("edge_values holds"));
 }
+
+TEMPLATE_LIST_TEST_CASE("inference changes no bit, on batch after batch", "[encoders]",
+                        m2u::test::Spaces) {
+  TestType const space;
+  m2u::ParameterLayout layout;
+  m2u::Gps const gps{layout.scope(""),
+                     small({.node_vocabularies = {7, 3}, .edge_vocabularies = {4}})};
+  m2u::Parameters<TestType> const theta(space, layout, m2u::Seed{4});
+  m2u::Tape<TestType> inferring(space, theta, m2u::Mode::evaluation);
+  inferring.infer_only();
+  std::size_t memory = 0;
+  for (int const first : {0, 4, 1, 0}) {
+    auto const batch = m2u::to_space(
+        space, batch_of({m2u::test::toy_graph(first), m2u::test::toy_graph(first + 2)}, {2, 1, 4}));
+    m2u::Tape<TestType> plain(space, theta, m2u::Mode::evaluation);
+    auto const expected = gps(plain, batch);
+    memory = plain.high_water();
+    inferring.reset(7);
+    auto const found = gps(inferring, batch);
+    CHECK_FALSE(found.differentiable());
+    CHECK(m2u::to_host(space, found.value) == m2u::to_host(space, expected.value));
+  }
+  CHECK(inferring.high_water() < memory);
+}

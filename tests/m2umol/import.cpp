@@ -129,6 +129,76 @@ TEST_CASE("m2umol import and export give the reference's weights back bit by bit
   }
 }
 
+TEST_CASE("m2umol export gives models of pretrain that import back bit by bit", "[import]") {
+  TemporaryFolder const folder;
+  constexpr char const* enzymes[] = {"CYP3A4", "CYP2D6; CYP3A4", "", "CYP2C9"};
+  std::string text = "id\tsmiles\tname\tdescription\ttargets\tcategories\tenzymes\n";
+  auto const rows = drug_rows();
+  for (std::size_t i = 0; i < rows.size(); ++i) {
+    text += rows[i] + '\t' + enzymes[i % 4] + '\n';
+  }
+  folder.write("drugs.tsv", text);
+  auto const data = folder / "data";
+  auto const run = folder / "run";
+  auto const prepared =
+      succeed(prepare(folder / "drugs.tsv", data) + Arguments{"--geometry", "published"});
+  CHECK_THAT(prepared.out, ContainsSubstring("with targets, enzymes or categories"));
+  succeed(pretrain_two(data, run) + Arguments{"--recipe", "m2umol"});
+  auto const model = run / "model.safetensors";
+  auto const weights = folder / "weights.safetensors";
+  succeed(export_to(model, weights));
+  SafetensorsFile const exported(weights);
+  CHECK(exported.info("linenz.weight").shape == std::vector<std::int64_t>{16, 3});
+  CHECK(exported.contains("lintar.weight"));
+  CHECK(exported.contains("lincate.weight"));
+
+  auto const back = folder / "back.safetensors";
+  succeed(import(weights, back));
+  SafetensorsFile const trained(model);
+  SafetensorsFile const imported(back);
+  REQUIRE(imported.names() == trained.names());
+  for (auto const& name : trained.names()) {
+    INFO(name);
+    CHECK(imported.info(name).shape == trained.info(name).shape);
+    CHECK(same_bits(imported.tensor(name).values, trained.tensor(name).values));
+  }
+  // The same vectors, those that its own vocabularies and conformers don't touch.
+  auto const vectors = [&](fs::path const& of, char const* name) {
+    succeed({"embed", "--model", of.string(), "--in", (folder / "drugs.tsv").string(), "--out",
+             (folder / name).string(), "--generated", "--threads", "1"});
+    return read_bytes(folder / name);
+  };
+  CHECK(vectors(back, "back.npy") == vectors(model, "model.npy"));
+}
+
+TEST_CASE("m2umol export refuses models that the published program can't hold", "[import]") {
+  TemporaryFolder const folder;
+  auto const refused = [&](fs::path const& model) {
+    auto const outcome = m2umol(export_to(model, folder / "weights.safetensors"));
+    CHECK(outcome.code == 1);
+    CHECK_FALSE(fs::exists(folder / "weights.safetensors"));
+    return outcome.error;
+  };
+  CHECK_THAT(refused(sample().model), ContainsSubstring("a column \"enzymes\""));
+
+  auto rows = drug_rows();
+  rows.resize(12);
+  auto text = "enzymes\t" + table_text({});
+  for (auto const& row : rows) {
+    text += "CYP3A4\t" + row + '\n';
+  }
+  folder.write("drugs.tsv", text);
+  auto const trained = [&](char const* name, Arguments const& how) {
+    auto const data = folder / (std::string(name) + "_data");
+    succeed(prepare(folder / "drugs.tsv", data) + how);
+    succeed(pretrain(data, folder / name) + Arguments{"--epochs", "1"});
+    return folder / name / "model.safetensors";
+  };
+  CHECK_THAT(refused(trained("smooth", {})), ContainsSubstring("--geometry published"));
+  CHECK_THAT(refused(trained("one_hot", {"--atoms", "one-hot"})),
+             ContainsSubstring("one-hot features of atoms"));
+}
+
 TEST_CASE("m2umol import lists all that is wrong with a file at once", "[import]") {
   TemporaryFolder const folder;
   Weights weights;

@@ -168,11 +168,13 @@ TEST_CASE("m2umol probe compares a model with untrained ones and Morgan fingerpr
 TEST_CASE("m2umol probe gives the same numbers with any threads, others with another seed") {
   TemporaryFolder const folder;
   auto const table = folder.write("drugs.csv", labelled_drugs());
-  auto const run = [&](std::string const& name, Arguments const& more) {
+  auto const run = [&](std::string const& name, Arguments const& more,
+                       Arguments const& flags = {}) {
     auto const out = folder / name;
     succeed(probe(table, "ring",
                   Arguments{"--random-inits", "0", "--splits", "2"} + more +
-                      Arguments{"--out", out.string()}));
+                      Arguments{"--out", out.string()}) +
+            flags);
     return json_of(out);
   };
   auto const one = run("one.json", {});
@@ -181,6 +183,23 @@ TEST_CASE("m2umol probe gives the same numbers with any threads, others with ano
   CHECK_FALSE(one.at("rows").at(0).contains("unseen"));
   CHECK(run("two.json", {"--threads", "2"}) == one);
   CHECK(run("seed.json", {"--seed", "5"}).at("rows") != one.at("rows"));
+  // Vectors as they are, and a given weight of the data.
+  auto const plain = run("plain.json", {"--c", "0.5"}, {"--raw"});
+  CHECK(one.at("standardised") == true);
+  CHECK(plain.at("standardised") == false);
+  CHECK(plain.at("c") == nlohmann::json{0.5});
+  auto const fixed = run("fixed.json", {"--c", "0.5"});
+  for (auto const* const result : {&plain, &fixed}) {
+    for (auto const* const vectors : {"pooled", "pooled + generated"}) {
+      auto const& trained = row_of(*result, "pre-trained", vectors);
+      CHECK(trained.at("regressions").at(0).at(1).at(0).at("c") == 0.5);
+    }
+  }
+  auto const scores = [](nlohmann::json const& result, char const* method, char const* vectors) {
+    return row_of(result, method, vectors).at("all").at("each");
+  };
+  CHECK(scores(plain, "pre-trained", "pooled") != scores(fixed, "pre-trained", "pooled"));
+  CHECK(scores(plain, "Morgan 2048", "bits") == scores(fixed, "Morgan 2048", "bits"));
 }
 
 TEST_CASE("m2umol probe does regression") {
@@ -219,6 +238,7 @@ TEST_CASE("m2umol probe refuses wrong tables and options") {
   refused(probe(folder / "missing.csv", "ring"), {"missing.csv", "No such file"});
   refused(probe(table, "ring", {"--smiles", "molecule"}), {"no column \"molecule\""});
   refused(probe(table, "ring", {"--splits", "0"}), {"--splits"});
+  refused(probe(table, "ring", {"--c", "0"}), {"--c"});
   refused(probe(table, "ring", {"--seen", folder.path().string()}),
           {"no dataset.json", folder.path().string()});
   refused(probe(table, "ring", {"--out", folder.path().string()}), {"it is a folder"});

@@ -137,7 +137,8 @@ TEMPLATE_LIST_TEST_CASE("embedding_sum gives the values of plain loops", "[embed
   CHECK(largest_difference(tape.gradient_of(x, y, dy.values), gradient) < 1e-12);
 }
 
-// The order of the sums is fixed: 16 blocks of 63 rows, then the blocks. So the bits are, too.
+// The order of the sums is fixed: 16 blocks of 63 rows, then the blocks in double. So the bits are,
+// too.
 TEMPLATE_LIST_TEST_CASE("embedding_sum sums its gradient in an order of its own", "[embedding_sum]",
                         m2u::test::Spaces) {
   Vocabularies const vocabularies{6, 2, 9};
@@ -146,9 +147,9 @@ TEMPLATE_LIST_TEST_CASE("embedding_sum sums its gradient in an order of its own"
   auto const chosen = some_features(rows, vocabularies);
   auto const random = random_input(rows, width, {2});
   std::vector<float> const dy(random.values.begin(), random.values.end());
-  std::vector<float> expected(17 * width, 0.0F);
+  std::vector<double> sums(17 * width, 0.0);
   for (std::size_t block = 0; block < 16; ++block) {
-    std::vector<float> partial(expected.size(), 0.0F);
+    std::vector<float> partial(sums.size(), 0.0F);
     for (std::size_t i = 63 * block; i < std::min<std::size_t>(63 * block + 63, rows); ++i) {
       for (std::size_t f = 0; f < 3; ++f) {
         auto const row = static_cast<std::size_t>(vocabularies.offsets()[f] + chosen[3 * i + f]);
@@ -157,10 +158,11 @@ TEMPLATE_LIST_TEST_CASE("embedding_sum sums its gradient in an order of its own"
         }
       }
     }
-    for (std::size_t k = 0; k < expected.size(); ++k) {
-      expected[k] += partial[k];
+    for (std::size_t k = 0; k < sums.size(); ++k) {
+      sums[k] += static_cast<double>(partial[k]);
     }
   }
+  std::vector<float> const expected(sums.begin(), sums.end());
   OpTape<TestType, float> tape;
   auto const x = tape.input(random_input(17, width, {1}));
   auto const y =

@@ -5,6 +5,8 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <memory>
 #include <string>
 #include <utility>
 #include <vector>
@@ -13,17 +15,25 @@
 
 namespace m2u {
 
-/// Memory of a space, handed out in order and taken back all at once. It grows when a step needs
-/// more than any step before; `reset` then joins it into one block, so later steps allocate
-/// nothing.
+/// Memory of a space, handed out in order and taken back all at once, or earlier by release. It
+/// grows when a step needs more than any step before; `reset` then joins it into one block, so
+/// later steps allocate nothing.
 template <ExecutionSpace S>
 class Arena {
  public:
   static constexpr std::size_t alignment = 256;
 
-  /// `bytes` of uninitialised memory, valid until the next reset.
+  /// `bytes` of uninitialised memory, valid until the next reset or its release. What was released
+  /// last is handed out first: it is still in a cache.
   void* allocate(S const& space, std::size_t bytes) {
-    std::size_t const padded = (bytes + alignment - 1) / alignment * alignment;
+    std::size_t const padded = pad(bytes);
+    for (auto piece = free_.rbegin(); piece != free_.rend(); ++piece) {
+      if (piece->bytes >= padded && piece->bytes <= padded + padded / 4) {
+        void* const result = piece->data;
+        free_.erase(std::next(piece).base());
+        return result;
+      }
+    }
     if (blocks_.empty() || used_in_last_ + padded > blocks_.back().extent(0)) {
       std::size_t const size = std::max({padded, total() / 2, std::size_t{1} << 20U});
       blocks_.push_back(make_vector<std::byte>(space, "m2u::autodiff::arena", size));
@@ -36,6 +46,14 @@ class Arena {
     return result;
   }
 
+  /// Takes back what allocate gave for so many bytes. Work that was launched before may still use
+  /// it, what is launched later on the same space instance comes after.
+  void release(void* data, std::size_t bytes) {
+    if (bytes > 0) {
+      free_.push_back({data, pad(bytes)});
+    }
+  }
+
   /// Takes everything back. Waits for `space` only when the blocks have to be joined.
   void reset(S const& space) {
     if (blocks_.size() > 1) {
@@ -43,6 +61,7 @@ class Arena {
       blocks_.clear();
       blocks_.push_back(make_vector<std::byte>(space, "m2u::autodiff::arena", high_water_));
     }
+    free_.clear();
     used_ = 0;
     used_in_last_ = 0;
   }
@@ -51,6 +70,14 @@ class Arena {
   std::size_t high_water() const { return high_water_; }
 
  private:
+  struct Piece {
+    void* data;
+    std::size_t bytes;
+  };
+
+  static std::size_t pad(std::size_t bytes) {
+    return (bytes + alignment - 1) / alignment * alignment;
+  }
   std::size_t total() const {
     std::size_t sum = 0;
     for (auto const& block : blocks_) {
@@ -60,9 +87,46 @@ class Arena {
   }
 
   std::vector<Vector<std::byte, S>> blocks_;
+  std::vector<Piece> free_;
   std::size_t used_in_last_ = 0;
   std::size_t used_ = 0;
   std::size_t high_water_ = 0;
+};
+
+/// An arena that also takes back at once all that was asked for as scratch since a mark.
+template <ExecutionSpace S>
+class ScratchArena : public Arena<S> {
+ public:
+  void* scratch(S const& space, std::size_t bytes) {
+    void* const data = this->allocate(space, bytes);
+    pieces_.push_back({data, bytes});
+    return data;
+  }
+
+  std::size_t mark() const { return pieces_.size(); }
+
+  /// Takes back the scratch since the mark, but for what begins at `keep`: that stays scratch.
+  void release_since(std::size_t mark, void const* keep = nullptr) {
+    auto const from = pieces_.begin() + static_cast<std::ptrdiff_t>(mark);
+    auto const last = std::partition(from, pieces_.end(),
+                                     [&](Scratch const& piece) { return piece.data == keep; });
+    for (auto piece = last; piece != pieces_.end(); ++piece) {
+      this->release(piece->data, piece->bytes);
+    }
+    pieces_.erase(last, pieces_.end());
+  }
+
+  void reset(S const& space) {
+    pieces_.clear();
+    Arena<S>::reset(space);
+  }
+
+ private:
+  struct Scratch {
+    void* data;
+    std::size_t bytes;
+  };
+  std::vector<Scratch> pieces_;
 };
 
 /// Host memory for the closures of a tape; it keeps its chunks across resets.

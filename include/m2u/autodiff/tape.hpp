@@ -5,6 +5,7 @@
 
 #include <cmath>
 #include <cstdint>
+#include <iterator>
 #include <memory>
 #include <span>
 #include <string>
@@ -12,9 +13,13 @@
 #include <utility>
 #include <vector>
 
+#include <Kokkos_Profiling_ScopedRegion.hpp>
+
 #include "m2u/autodiff/arena.hpp"
 #include "m2u/autodiff/tensor.hpp"
 #include "m2u/core/random.hpp"
+#include "m2u/kernels/arithmetic.hpp"
+#include "m2u/linalg/gemm.hpp"
 #include "m2u/parameters/parameters.hpp"
 
 namespace m2u {
@@ -38,7 +43,41 @@ class Tape {
   Parameters<S, R> const& parameters() const { return parameters_; }
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::training; }
-  void set_mode(Mode mode) { mode_ = mode; }
+  /// @throws Error for training where infer_only was called.
+  void set_mode(Mode mode) {
+    expects(mode == Mode::evaluation || !infers(),
+            "Tape::set_mode: the tape is for inference only");
+    mode_ = mode;
+  }
+
+  /// From now on the tape is for inference alone: nothing has a gradient, memory is used again at
+  /// the end of each scope, and linear layers keep their weights in the form that products are made
+  /// with, which pays where batches are small. The parameters must not change any more.
+  /// @throws Error in training.
+  void infer_only() {
+    expects(!training(), "Tape::infer_only: parameters change in training; the tape's mode must be "
+                         "evaluation");
+    packed_weights_ = std::make_unique<PackedFactors<R>>();
+  }
+  bool infers() const { return packed_weights_ != nullptr; }
+
+  /// f(), a tensor. In inference what f needed besides is free for use afterwards.
+  template <class F>
+  Tensor<S, R> scoped(F const& f) {
+    auto const mark = arena_.mark();
+    Tensor<S, R> const result = f();
+    if (infers()) {
+      arena_.release_since(mark, result.value.data());
+    }
+    return result;
+  }
+
+  /// Where the packed form of a parameter is kept; nullptr for other weights and without inference.
+  PackedFactors<R>* packed_weights(R const* weight) const {
+    R const* const first = parameters_.values().data();
+    bool const parameter = weight >= first && weight < first + parameters_.values().extent(0);
+    return parameter ? packed_weights_.get() : nullptr;
+  }
 
   /// Forgets the step and starts the one with this number. Tensors made before are invalid after.
   void reset(std::uint64_t step) {
@@ -51,16 +90,18 @@ class Tape {
   /// An independent random stream for one op of this step.
   RandomStream random_stream() { return {seed_.value, (step_ << 20U) | streams_++}; }
 
-  /// Uninitialised workspace, valid until the reset.
+  /// Uninitialised workspace, valid until the reset; what is asked for on the way back, until the
+  /// op is through. Gradients of ops' outputs end there too: those of variables and parameters
+  /// stay.
   template <class T = R>
   Matrix<T, S> matrix(int rows, int cols) {
     auto const size = static_cast<std::size_t>(rows) * static_cast<std::size_t>(cols);
-    return Matrix<T, S>(static_cast<T*>(arena_.allocate(space_, size * sizeof(T))), rows, cols);
+    return Matrix<T, S>(static_cast<T*>(workspace(size * sizeof(T))), rows, cols);
   }
   template <class T = R>
   Vector<T, S> vector(int size) {
-    return Vector<T, S>(
-        static_cast<T*>(arena_.allocate(space_, static_cast<std::size_t>(size) * sizeof(T))), size);
+    return Vector<T, S>(static_cast<T*>(workspace(static_cast<std::size_t>(size) * sizeof(T))),
+                        size);
   }
 
   /// A value without gradient.
@@ -69,14 +110,20 @@ class Tape {
   Tensor<S, R> variable(Matrix<R, S> const& value) { return {value, new_entry({})}; }
   /// A parameter; its gradient is added to the flat gradient buffer.
   Tensor<S, R> parameter(Slice const& slice) {
+    if (infers()) {
+      return constant(parameters_.value(slice));
+    }
     return {parameters_.value(slice), new_entry(parameters_.gradient(slice))};
   }
   /// State that the op may update in training.
   Matrix<R, S> state(StateSlice const& slice) const { return parameters_.state(slice); }
   /// The uninitialised output of an op; differentiable if any of its inputs is.
   template <class... Inputs>
+    requires(sizeof...(Inputs) > 0 && !(std::is_same_v<Inputs, bool> || ...))
   Tensor<S, R> result(int rows, int cols, Inputs const&... inputs) {
-    bool const differentiable = (inputs.differentiable() || ...);
+    return result(rows, cols, (inputs.differentiable() || ...));
+  }
+  Tensor<S, R> result(int rows, int cols, bool differentiable) {
     return {matrix(rows, cols), differentiable ? new_entry({}) : -1};
   }
 
@@ -103,10 +150,30 @@ class Tape {
     auto& entry = entries_[static_cast<std::size_t>(input.entry)];
     bool const accumulate = entry.written;
     if (!accumulate) {
-      entry.gradient = matrix(input.rows(), input.cols());
-      entry.written = true;
+      R* const memory = static_cast<R*>(arena_.allocate(space_, input.value.size() * sizeof(R)));
+      entry = {Matrix<R, S>(memory, input.rows(), input.cols()), true, true};
     }
     return {entry.gradient, accumulate};
+  }
+
+  /// Makes the gradient of an op's output that of an input, where the two are equal, without a copy
+  /// if no other reached the input before. Call it last: what comes later is added in place.
+  void pass_gradient(Tensor<S, R> const& input, Matrix<R, S> const& output_gradient) {
+    auto& entry = entries_[static_cast<std::size_t>(input.entry)];
+    if (entry.written) {
+      kernels::scale(space_, output_gradient, R(1), entry.gradient, true);
+      return;
+    }
+    auto* const output = current_ < 0 ? nullptr : &entries_[static_cast<std::size_t>(current_)];
+    expects(output != nullptr && output->gradient.data() == output_gradient.data(),
+            "Tape::pass_gradient: give the gradient that the backward function was called with");
+    if (last_use_) {
+      entry = *output;
+      output->owned = false;
+    } else {  // another record of the same output still needs it
+      auto const [to, accumulate] = gradient(input);
+      kernels::scale(space_, output_gradient, R(1), to, accumulate);
+    }
   }
 
   /// Whether a gradient has reached the tensor.
@@ -141,16 +208,11 @@ class Tape {
     }
     return {};
   }
-  /// The first op, going back from the loss, whose output's gradient is not finite. Slow: for
-  /// errors.
-  std::string first_non_finite_gradient() const {
-    for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
-      auto const& entry = entries_[static_cast<std::size_t>(record->output.entry)];
-      if (entry.written && !all_finite(entry.gradient)) {
-        return record->name;
-      }
-    }
-    return {};
+  /// As backward, and gives the name of the first op, going back from the loss, whose output's
+  /// gradient is not finite, or an empty string. Slow: for errors.
+  std::string first_non_finite_gradient(Scalar<S, R> const& loss) {
+    Kokkos::deep_copy(space_, gradient(loss).matrix, R(1));
+    return play(true);
   }
 
   /// The most bytes of a step so far.
@@ -160,6 +222,7 @@ class Tape {
   struct Entry {
     Matrix<R, S> gradient;
     bool written = false;
+    bool owned = false;  ///< its memory is the tape's to take back
   };
   struct Record {
     char const* name;
@@ -169,20 +232,46 @@ class Tape {
     void (*destroy)(void*);
   };
 
-  void play() {
-    Kokkos::Profiling::pushRegion("m2u::autodiff::backward");
+  void* workspace(std::size_t bytes) {
+    return current_ >= 0 || infers() ? arena_.scratch(space_, bytes)
+                                     : arena_.allocate(space_, bytes);
+  }
+
+  /// @return the first op whose output's gradient is not finite, if one is looked for.
+  std::string play(bool look = false) {
+    Kokkos::Profiling::ScopedRegion const region("m2u::autodiff::backward");
+    std::string found;
     for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
-      auto const& entry = entries_[static_cast<std::size_t>(record->output.entry)];
-      if (entry.written) {
-        Matrix<R, S> const output_gradient = entry.gradient;  // entries_ may grow in the call
-        record->run(record->closure, *this, output_gradient);
+      current_ = record->output.entry;
+      auto const next = std::next(record);
+      last_use_ = next == records_.rend() || next->output.entry != current_;
+      auto const& entry = entries_[static_cast<std::size_t>(current_)];
+      if (!entry.written) {
+        continue;
       }
+      Matrix<R, S> const output_gradient = entry.gradient;  // entries_ may grow in the call
+      if (look && found.empty() && !all_finite(output_gradient)) {
+        found = record->name;
+      }
+      record->run(record->closure, *this, output_gradient);
+      take_back();
     }
-    Kokkos::Profiling::popRegion();
+    current_ = -1;
+    return found;
+  }
+
+  /// Memory that the current record is done with.
+  void take_back() {
+    arena_.release_since(0);
+    auto& entry = entries_[static_cast<std::size_t>(current_)];
+    if (last_use_ && entry.owned) {
+      arena_.release(entry.gradient.data(), entry.gradient.size() * sizeof(R));
+      entry.owned = false;
+    }
   }
 
   int new_entry(Matrix<R, S> const& gradient) {
-    entries_.push_back({gradient, gradient.data() != nullptr});
+    entries_.push_back({gradient, gradient.data() != nullptr, false});
     return static_cast<int>(entries_.size()) - 1;
   }
 
@@ -201,6 +290,7 @@ class Tape {
     }
     records_.clear();
     entries_.clear();
+    current_ = -1;
     closures_.reset();
   }
 
@@ -210,10 +300,13 @@ class Tape {
   Seed seed_;
   std::uint64_t step_ = 0;
   std::uint64_t streams_ = 0;
-  Arena<S> arena_;
+  ScratchArena<S> arena_;
+  std::unique_ptr<PackedFactors<R>> packed_weights_;
   ClosureArena closures_;
   std::vector<Entry> entries_;
   std::vector<Record> records_;
+  int current_ = -1;      // the entry whose record is going back
+  bool last_use_ = true;  // no other record of it follows
 };
 
 }  // namespace m2u

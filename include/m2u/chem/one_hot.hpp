@@ -13,6 +13,8 @@
 #include <cstddef>
 #include <string_view>
 
+#include "m2u/chem/one_hot_columns.hpp"
+
 namespace m2u {
 
 /// The elements that have a column of their own, in the order of the columns; one more column is
@@ -23,15 +25,6 @@ inline constexpr std::array<std::string_view, 71> one_hot_elements{
     "Al", "Hg", "Ga", "Lu", "K",  "W",  "Tc", "Tl", "Ti", "Ta", "Mg", "N",  "As", "Sm", "Zr",
     "Co", "Bk", "Cs", "V",  "Zn", "Au", "Ag", "He", "H",  "Cr", "Sr", "B",  "Cd", "Cu", "Re",
     "Nb", "Te", "Mo", "Y",  "Kr", "Gd", "Ba", "Nd", "Ce", "C",  "Be"};
-
-/// Columns of an atom: element (71, other), degree without implicit hydrogens (0 … 10), implicit
-/// valence (0 … 6), formal charge, radical electrons, hybridisation (SP, SP2, SP3, SP3D, SP3D2),
-/// aromatic, hydrogens (0 … 4). Of implicit valence, hybridisation and hydrogens the last column is
-/// also that of all other values.
-inline constexpr int one_hot_atom_columns = 103;
-
-/// Columns of a bond: single, double, triple, aromatic, conjugated, in a ring.
-inline constexpr int one_hot_bond_columns = 6;
 
 /// 0 … 4 for SP, SP2, SP3, SP3D, SP3D2, else 5.
 inline int hybridisation(RDKit::Atom const& atom) {
@@ -51,8 +44,8 @@ inline int hybridisation(RDKit::Atom const& atom) {
   }
 }
 
-/// The values of an atom of a sanitised molecule. A degree above 10, which the package refuses,
-/// counts as 10.
+/// The values of an atom of a sanitised molecule, in the order of one_hot_atom_columns. A degree
+/// above 10, which the package refuses, counts as 10.
 inline std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& atom) {
   std::array<float, one_hot_atom_columns> values{};
   std::size_t first = 0;
@@ -75,7 +68,7 @@ inline std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& a
   return values;
 }
 
-/// The values of a bond of a sanitised molecule.
+/// The values of a bond of a sanitised molecule, in the order of one_hot_bond_columns.
 inline std::array<float, one_hot_bond_columns> one_hot_bond(RDKit::Bond const& bond) {
   auto const type = bond.getBondType();
   auto const flag = [](bool on) { return on ? 1.0F : 0.0F; };

@@ -7,6 +7,7 @@
 #include <cmath>
 #include <filesystem>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -27,6 +28,7 @@ struct PreparationFit {
   HashedNgramOptions text = {};
   int text_min_count = 3;  ///< n-grams of fewer training texts are left out
   Vocabulary targets = {};
+  std::optional<Vocabulary> enzymes = {};  ///< of tables that have enzymes
   Vocabulary categories = {};
   std::shared_ptr<LatentText const> latent_text = nullptr;  ///< null if texts stay sparse
   TfIdf text_weights = TfIdf(1);                            ///< of sparse texts
@@ -45,6 +47,9 @@ namespace detail {
 /// part of "options".
 inline void fit_to_json(PreparationFit const& fit, nlohmann::json& json) {
   json["vocabularies"] = {{"targets", fit.targets.terms()}, {"categories", fit.categories.terms()}};
+  if (fit.enzymes) {
+    json["vocabularies"]["enzymes"] = fit.enzymes->terms();
+  }
   if (fit.latent_text == nullptr) {
     json["text"] = {{"texts", fit.text_weights.texts()},
                     {"texts_with", fit.text_weights.texts_with()}};
@@ -107,6 +112,9 @@ inline PreparationFit read_preparation_fit(std::filesystem::path const& folder) 
   fit.text_min_count = integer("text_min_count", 1);
   fit.targets = detail::vocabulary_from_json(terms, "targets");
   fit.categories = detail::vocabulary_from_json(terms, "categories");
+  if (terms.has("enzymes")) {
+    fit.enzymes = detail::vocabulary_from_json(terms, "enzymes");
+  }
   if (integer("text_width", 0) == 0) {
     auto counts = text.integers("texts_with", 0);
     expects(static_cast<int>(counts.size()) == fit.text.buckets, text.what(),

@@ -34,9 +34,10 @@ struct PrepareProgress {
 };
 
 struct PreparedMolecules {
-  /// Columns line (i32), held_out (one byte, 0 or 1), id, smiles (canonical), formula, name,
-  /// description, targets, categories and the extras (bytes), then those of the modalities. Rows
-  /// are in the order of the records, without the rejected ones.
+  /// Columns line (i32), held_out (one byte, 0 or 1), id, smiles (canonical), formula (both empty
+  /// without PrepareOptions::canonical), name, description, targets, categories, enzymes if the fit
+  /// has them, and the extras (bytes), then those of the modalities. Rows are in the order of the
+  /// records, without the rejected ones.
   Table table;
   Rejects rejects;        ///< records that are not in the table
   Rejects no_conformers;  ///< rows of the table that lack "3d" although one was wanted
@@ -63,11 +64,18 @@ class PreparedTable {
     sparse_text_ = {"text", {fit.text.buckets}};
     dense_text_ = {"text", fit.text_width()};
     // A vocabulary without terms still needs a column, which no row uses.
-    bio_ = {"bio", {std::max(1, fit.targets.size()), std::max(1, fit.categories.size())}};
+    auto const width = [](Vocabulary const& terms) { return std::max(1, terms.size()); };
+    bio_ = {"bio", {width(fit.targets), width(fit.categories)}};
+    if (fit.enzymes) {  // in the published order
+      bio_.widths.insert(bio_.widths.begin() + 1, width(*fit.enzymes));
+    }
     builder_.add_column<int>("line");
     for (auto const* const name :
          {"held_out", "id", "smiles", "formula", "name", "description", "targets", "categories"}) {
       builder_.add_column<char>(name);
+    }
+    if (fit.enzymes) {
+      builder_.add_column<char>("enzymes");
     }
     for (auto const& name : options_.extras) {
       builder_.add_column<char>(name);
@@ -96,6 +104,10 @@ class PreparedTable {
     builder_.set_text("description", record.description);
     builder_.set_text("targets", record.targets);
     builder_.set_text("categories", record.categories);
+    bool const enzymes = source_.fit().enzymes.has_value();
+    if (enzymes) {
+      builder_.set_text("enzymes", record.enzymes);
+    }
     for (std::size_t i = 0; i < options_.extras.size(); ++i) {
       builder_.set_text(options_.extras[i], record.extras.at(i));
     }
@@ -113,8 +125,11 @@ class PreparedTable {
       append(builder_, sparse_text_, row.text.view());
       ++texts_;
     }
-    if (!row.targets.empty() || !row.categories.empty()) {
-      SparseRowView const rows[] = {{row.targets, {}}, {row.categories, {}}};
+    if (!row.targets.empty() || !row.enzymes.empty() || !row.categories.empty()) {
+      std::vector<SparseRowView> rows{{row.targets, {}}, {row.categories, {}}};
+      if (enzymes) {
+        rows.insert(rows.begin() + 1, {row.enzymes, {}});
+      }
       append(builder_, bio_, rows);
       ++bios_;
     }
@@ -204,10 +219,12 @@ class ProgressReport {
 /// Parses and featurises molecules, computes their conformers and puts everything into a table.
 /// RDKit's molecules live only while they are worked on. Every molecule in the table has "2d"; it
 /// has "3d" if a conformer was given or computed, "text" if its description has words that are in
-/// use, and "bio" if it has a target or a category of the vocabularies. A random share of the rows
-/// is held out: vocabularies and the texts' projection are fitted on the others, unless
-/// PrepareOptions::like gives them. The metadata holds "modalities", "vocabularies", "text",
-/// "options" and "counts"; write_prepared keeps the texts' projection in a file of its own.
+/// use, and "bio" if it has a target, an enzyme or a category of the vocabularies; there is a
+/// vocabulary of enzymes if one of the records that the fit is made on has any. A random share of
+/// the rows is held out, equal structures (canonical SMILES) together: vocabularies and the texts'
+/// projection are fitted on the others, unless PrepareOptions::like gives them. The metadata holds
+/// "modalities", "vocabularies", "text", "options" and "counts"; write_prepared keeps the texts'
+/// projection in a file of its own.
 /// @param progress called a few times a second, by one thread at a time, not always the same.
 /// @throws Error only for wrong options; bad molecules are in `rejects`.
 inline PreparedMolecules prepare_molecules(
@@ -228,7 +245,9 @@ inline PreparedMolecules prepare_molecules(
   detail::PreparedTable table(preparation);
   detail::ProgressReport report(progress, records.size());
   int const threads = options.threads > 0 ? options.threads : tbb::info::default_concurrency();
-  constexpr std::size_t batch = 16;
+  // Conformers take from milliseconds to seconds: small shares, so that no core is left alone with
+  // the last one. Else enough work for what sharing costs.
+  std::size_t const batch = options.compute_conformers ? 2 : 16;
   std::size_t next = 0;
   std::size_t done = 0;
   using Rows = std::vector<detail::PreparedRow>;

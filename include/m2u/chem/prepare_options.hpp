@@ -16,7 +16,9 @@ namespace m2u {
 
 struct PrepareOptions {
   FeatureOptions features = {};
-  int max_atoms = 500;             ///< molecules with more heavy atoms are rejected
+  int max_atoms = 500;    ///< molecules with more heavy atoms are rejected
+  bool canonical = true;  ///< write canonical SMILES and formulas, else leave their columns empty:
+                          ///< they take as long as reading the molecule
   bool compute_conformers = true;  ///< for molecules that come without one
   ConformerOptions conformers = {.radius_graph = {.geometry = EdgeGeometry::smooth}};
   HashedNgramOptions text = {};

@@ -5,6 +5,9 @@
 
 #include <GraphMol/Descriptors/MolDescriptors.h>
 #include <GraphMol/SmilesParse/SmilesWrite.h>
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
 
 #include <algorithm>
 #include <cmath>
@@ -38,6 +41,7 @@ struct PreparedRow {
   SparseRow text;                  ///< if texts stay sparse
   std::vector<float> latent_text;  ///< otherwise; empty for no text
   std::vector<int> targets;
+  std::vector<int> enzymes;
   std::vector<int> categories;
 };
 
@@ -48,7 +52,10 @@ class RecordPreparation {
   /// those whose molecule is rejected later. Repeated ids are rejected; repeated titles get their
   /// line appended.
   RecordPreparation(std::span<MoleculeRecord const> records, PrepareOptions const& options)
-      : records_(records), options_(options), held_out_(records.size(), 0) {
+      : records_(records),
+        options_(options),
+        held_out_(records.size(), 0),
+        structures_(records.size()) {
     std::unordered_map<std::string_view, std::size_t> lines;
     std::vector<std::size_t> usable;
     for (std::size_t i = 0; i < records.size(); ++i) {
@@ -96,8 +103,11 @@ class RecordPreparation {
     }
     try {
       row.graph = featurise(*parsed.mol, fit_.features);
-      row.smiles = RDKit::MolToSmiles(*parsed.mol);
-      row.formula = RDKit::Descriptors::calcMolFormula(*parsed.mol);
+      if (options_.canonical) {
+        auto const& known = structures_[index];
+        row.smiles = known.empty() ? RDKit::MolToSmiles(*parsed.mol) : known;
+        row.formula = RDKit::Descriptors::calcMolFormula(*parsed.mol);
+      }
     } catch (std::exception const& error) {
       row.reject = error.what();
       return row;
@@ -109,27 +119,78 @@ class RecordPreparation {
       row.text = fit_.text_weights.weigh(hashed_ngrams(record.description, fit_.text));
     }
     row.targets = fit_.targets.numbers(split_terms(record.targets));
+    if (fit_.enzymes) {
+      row.enzymes = fit_.enzymes->numbers(split_terms(record.enzymes));
+    }
     row.categories = fit_.categories.numbers(categories_of(record));
     return row;
   }
 
  private:
+  /// Draws structures until the share is full: records of one structure are on the same side. One
+  /// that has more records than are still wanted is passed over.
   void hold_out(std::vector<std::size_t> const& usable) {
-    auto const count = std::lround(options_.holdout * static_cast<double>(usable.size()));
-    expects(static_cast<std::size_t>(count) < usable.size() || usable.empty() ||
-                options_.like != nullptr,
-            "holding out ", options_.holdout, " of ", usable.size(),
-            " molecules leaves none to fit on");
-    auto const order = random_permutation(static_cast<int>(usable.size()),
-                                          Seed{options_.holdout_seed}, stream_of("m2u::holdout"));
-    for (std::size_t i = 0; i < static_cast<std::size_t>(count); ++i) {
-      held_out_[usable[static_cast<std::size_t>(order[i])]] = 1;
+    auto const count = static_cast<std::size_t>(
+        std::lround(options_.holdout * static_cast<double>(usable.size())));
+    expects(count < usable.size() || usable.empty() || options_.like != nullptr, "holding out ",
+            options_.holdout, " of ", usable.size(), " molecules leaves none to fit on");
+    if (count == 0) {
+      return;
     }
+    find_structures(usable);
+    auto const groups = same_structures(usable);
+    auto const order = random_permutation(static_cast<int>(groups.size()),
+                                          Seed{options_.holdout_seed}, stream_of("m2u::holdout"));
+    std::size_t held = 0;
+    for (int const number : order) {
+      auto const& group = groups[static_cast<std::size_t>(number)];
+      if (held + group.size() <= count) {
+        held += group.size();
+        for (auto const i : group) {
+          held_out_[i] = 1;
+        }
+      }
+    }
+  }
+
+  /// Canonical SMILES of the records that can be parsed.
+  void find_structures(std::vector<std::size_t> const& usable) {
+    namespace tbb = oneapi::tbb;
+    int const threads = options_.threads > 0 ? options_.threads : tbb::info::default_concurrency();
+    tbb::task_arena arena(threads);
+    arena.execute([&] {
+      tbb::parallel_for(std::size_t{0}, usable.size(), [&](std::size_t k) {
+        auto const parsed = parse_molecule(records_[usable[k]]);
+        if (parsed && static_cast<int>(parsed.mol->getNumHeavyAtoms()) <= options_.max_atoms) {
+          try {
+            structures_[usable[k]] = RDKit::MolToSmiles(*parsed.mol);
+          } catch (std::exception const&) {  // prepare() rejects it, with the reason
+          }
+        }
+      });
+    });
+  }
+
+  /// The records of each structure, in the order of the first ones. What has no structure is alone.
+  std::vector<std::vector<std::size_t>> same_structures(
+      std::vector<std::size_t> const& usable) const {
+    std::vector<std::vector<std::size_t>> groups;
+    std::unordered_map<std::string_view, std::size_t> known;
+    for (auto const i : usable) {
+      auto group = groups.size();
+      if (!structures_[i].empty()) {
+        group = known.emplace(structures_[i], group).first->second;
+      }
+      groups.resize(std::max(groups.size(), group + 1));
+      groups[group].push_back(i);
+    }
+    return groups;
   }
 
   /// The fit on what is not held out.
   PreparationFit fitted(std::vector<std::size_t> const& usable) const {
     VocabularyCounter targets;
+    VocabularyCounter enzymes;
     VocabularyCounter categories;
     std::vector<SparseRow> texts;
     TfIdf weights(options_.text.buckets, options_.text_min_count);
@@ -138,6 +199,7 @@ class RecordPreparation {
         continue;
       }
       targets.add(split_terms(records_[i].targets));
+      enzymes.add(split_terms(records_[i].enzymes));
       categories.add(categories_of(records_[i]));
       texts.push_back(hashed_ngrams(records_[i].description, options_.text));
       weights.add(texts.back());
@@ -147,9 +209,13 @@ class RecordPreparation {
                           options_.text,
                           options_.text_min_count,
                           targets.finish(options_.min_count),
+                          {},
                           categories.finish(options_.min_count),
                           nullptr,
                           std::move(weights)};
+    if (enzymes.any()) {
+      result.enzymes = enzymes.finish(options_.min_count);
+    }
     if (options_.text_width > 0) {
       LatentTextOptions latent{options_.text_width, options_.text, options_.text_min_count, {}};
       latent.svd.threads = options_.threads;
@@ -206,6 +272,7 @@ class RecordPreparation {
   PrepareOptions const& options_;
   std::unordered_map<std::size_t, std::size_t> repeated_;  // record → line of the first with its id
   std::vector<char> held_out_;                             // by record
+  std::vector<std::string> structures_;  // by record; empty if it was not needed or has none
   PreparationFit fit_;
   ConformerOptions conformers_;  // with the fit's radius graph
 };

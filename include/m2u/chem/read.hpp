@@ -27,6 +27,7 @@ struct MoleculeReaderOptions {
   std::string name = "name";
   std::string description = "description";
   std::string targets = "targets";
+  std::string enzymes = "enzymes";
   std::string categories = "categories";
   std::vector<std::string> extras = {};  ///< further columns to keep, for example labels
 };
@@ -58,6 +59,7 @@ inline auto named_fields(MoleculeReaderOptions const& options) {
       {&MoleculeRecord::name, options.name},
       {&MoleculeRecord::description, options.description},
       {&MoleculeRecord::targets, options.targets},
+      {&MoleculeRecord::enzymes, options.enzymes},
       {&MoleculeRecord::categories, options.categories}};
 }
 
@@ -97,7 +99,7 @@ class TableMolecules {
     }
     record.line = row_.line;
     auto const take = [&](std::size_t at) {
-      return at < row_.fields.size() ? std::move(row_.fields[at]) : std::string();
+      return at < row_.fields.size() ? row_.fields[at] : std::string();
     };
     for (auto const at : extras_) {
       record.extras.push_back(at < row_.fields.size() ? row_.fields[at] : std::string());

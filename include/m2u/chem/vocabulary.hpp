@@ -71,6 +71,7 @@ class VocabularyCounter {
       ++counts_[term];
     }
   }
+  bool any() const { return !counts_.empty(); }
   Vocabulary finish(int min_count) const {
     std::vector<std::string> kept;
     for (auto const& [term, count] : counts_) {

@@ -15,15 +15,16 @@ enum class Activation { none, relu, gelu, silu, shifted_softplus };
 
 /// 1 / (1 + e⁻ˣ), by the vectorisable exponential.
 template <class R>
-KOKKOS_INLINE_FUNCTION R sigmoid(R x) {
-  // Beyond ±80 it is 0 or 1 to the last digit that products with x need.
-  R const bounded = x < R(-80) ? R(-80) : (x > R(80) ? R(80) : x);
+KOKKOS_FORCEINLINE_FUNCTION R sigmoid(R x) {
+  // Below -80 it is 0 to the last digit that products with x need; one branch, as loops with two
+  // do not vectorise.
+  R const bounded = x < R(-80) ? R(-80) : x;
   return R(1) / (R(1) + exponential(-bounded));
 }
 
 /// The activation at x. The kind is a template argument, so that loops over it vectorise.
 template <Activation kind, class R>
-KOKKOS_INLINE_FUNCTION R activate(R x) {
+KOKKOS_FORCEINLINE_FUNCTION R activate(R x) {
   if constexpr (kind == Activation::relu) {
     return x > R(0) ? x : R(0);
   } else if constexpr (kind == Activation::gelu) {
@@ -41,7 +42,7 @@ KOKKOS_INLINE_FUNCTION R activate(R x) {
 
 /// Its derivative at x (relu: 0 at 0, as in PyTorch).
 template <Activation kind, class R>
-KOKKOS_INLINE_FUNCTION R activate_derivative(R x) {
+KOKKOS_FORCEINLINE_FUNCTION R activate_derivative(R x) {
   if constexpr (kind == Activation::relu) {
     return x > R(0) ? R(1) : R(0);
   } else if constexpr (kind == Activation::gelu) {

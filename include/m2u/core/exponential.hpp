@@ -11,7 +11,7 @@ namespace m2u {
 
 /// e^x for x ≤ 88, and e^-87 = 1.6e-38 for all x below -87; relative error below 2e-7. Without
 /// branches and calls, so that host loops over it vectorise.
-KOKKOS_INLINE_FUNCTION float exponential(float x) {
+KOKKOS_FORCEINLINE_FUNCTION float exponential(float x) {
   float const bounded = x < -87.0F ? -87.0F : x;
   // x = n·ln 2 + r with |r| ≤ ln 2 / 2. Adding 1.5·2^23 rounds to an integer, which then also
   // stands in the low bits; ln 2 is split so that n times its first part is exact.
@@ -32,10 +32,10 @@ KOKKOS_INLINE_FUNCTION float exponential(float x) {
   return series * power;
 }
 
-KOKKOS_INLINE_FUNCTION double exponential(double x) { return Kokkos::exp(x); }
+KOKKOS_FORCEINLINE_FUNCTION double exponential(double x) { return Kokkos::exp(x); }
 
 /// ln(1 + z) for 0 ≤ z ≤ 1, relative error below 2e-7, without branches and calls.
-KOKKOS_INLINE_FUNCTION float log1p_unit(float z) {
+KOKKOS_FORCEINLINE_FUNCTION float log1p_unit(float z) {
   // 2·artanh(s) with s = z / (2 + z) ≤ 1/3; the first term left out is below 3e-8 of the sum.
   float const s = z / (2.0F + z);
   float const t = s * s;
@@ -49,6 +49,6 @@ KOKKOS_INLINE_FUNCTION float log1p_unit(float z) {
   return 2.0F * s * series;
 }
 
-KOKKOS_INLINE_FUNCTION double log1p_unit(double z) { return Kokkos::log1p(z); }
+KOKKOS_FORCEINLINE_FUNCTION double log1p_unit(double z) { return Kokkos::log1p(z); }
 
 }  // namespace m2u

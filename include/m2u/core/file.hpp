@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <bit>
 #include <cerrno>
 #include <cstddef>
@@ -29,22 +30,18 @@ namespace m2u {
 class Checksum {
  public:
   void add(std::span<std::byte const> bytes) {
-    if (length_ % 8 == 0) {  // whole words at once
-      static_assert(std::endian::native == std::endian::little);
-      for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
-        std::uint64_t word = 0;
-        std::memcpy(&word, bytes.data(), 8);
-        mix(word);
-        length_ += 8;
-      }
+    // To the end of a word, then whole words at once, then what is left.
+    auto const before = std::min(bytes.size(), static_cast<std::size_t>((8 - length_ % 8) % 8));
+    add_single(bytes.first(before));
+    bytes = bytes.subspan(before);
+    static_assert(std::endian::native == std::endian::little);
+    for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+      std::uint64_t word = 0;
+      std::memcpy(&word, bytes.data(), 8);
+      mix(word);
+      length_ += 8;
     }
-    for (std::byte const byte : bytes) {
-      word_ |= static_cast<std::uint64_t>(byte) << (8U * (length_ % 8U));
-      if (++length_ % 8U == 0) {
-        mix(word_);
-        word_ = 0;
-      }
-    }
+    add_single(bytes);
   }
   std::uint64_t value() const {
     Checksum last = *this;
@@ -54,6 +51,15 @@ class Checksum {
   }
 
  private:
+  void add_single(std::span<std::byte const> bytes) {
+    for (std::byte const byte : bytes) {
+      word_ |= static_cast<std::uint64_t>(byte) << (8U * (length_ % 8U));
+      if (++length_ % 8U == 0) {
+        mix(word_);
+        word_ = 0;
+      }
+    }
+  }
   void mix(std::uint64_t word) {
     hash_ = (hash_ ^ word) * 0x100000001b3ULL;
     hash_ ^= hash_ >> 29U;

@@ -3,6 +3,7 @@
 /// Rank-2 and rank-1 views, and their way between host vectors and a space's memory.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstring>
 #include <ostream>
@@ -13,6 +14,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "m2u/core/error.hpp"
+#include "m2u/core/huge_pages.hpp"
 #include "m2u/core/space.hpp"
 
 namespace m2u {
@@ -51,7 +53,19 @@ Matrix<T, S> make_matrix(S const& space, std::string const& label, int rows, int
 /// Allocates a vector without writing to it.
 template <class T, ExecutionSpace S>
 Vector<T, S> make_vector(S const& space, std::string const& label, std::size_t size) {
-  return Vector<T, S>(Kokkos::view_alloc(space, Kokkos::WithoutInitializing, label), size);
+  Vector<T, S> const result(Kokkos::view_alloc(space, Kokkos::WithoutInitializing, label), size);
+  if constexpr (on_host<S>) {
+    advise_huge_pages(result.data(), size * sizeof(T));
+  }
+  return result;
+}
+
+/// Allocates a vector of zeros.
+template <class T, ExecutionSpace S>
+Vector<T, S> zero_vector(S const& space, std::string const& label, std::size_t size) {
+  auto const result = make_vector<T>(space, label, size);
+  Kokkos::deep_copy(space, result, T(0));
+  return result;
 }
 
 /// A host vector with the values of `source`. It launches nothing, so any thread may call it.
@@ -118,14 +132,17 @@ template <ExecutionSpace S, class View>
 std::vector<typename View::non_const_value_type> to_host(S const& space, View const& view) {
   using T = typename View::non_const_value_type;
   std::vector<T> result(view.size());
-  if (!result.empty()) {
+  if constexpr (on_host<S>) {  // deep_copy would launch a kernel, and takes long to compile
+    space.fence("m2u::core::to_host");
+    std::copy_n(view.data(), view.size(), result.data());
+  } else if (!result.empty()) {
     Kokkos::View<T*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> target(
         result.data(), result.size());
     Kokkos::View<T const*, typename S::device_type, Kokkos::MemoryTraits<Kokkos::Unmanaged>> flat(
         view.data(), view.size());
     Kokkos::deep_copy(space, target, flat);
+    space.fence("m2u::core::to_host");
   }
-  space.fence("m2u::core::to_host");
   return result;
 }
 
@@ -136,14 +153,17 @@ void from_host(S const& space, std::span<typename View::non_const_value_type con
   using T = typename View::non_const_value_type;
   expects(source.size() == view.size(), "from_host: the view \"", view.label(), "\" holds ",
           view.size(), " values, but ", source.size(), " were given");
-  if (!source.empty()) {
+  if constexpr (on_host<S>) {
+    space.fence("m2u::core::from_host");
+    std::copy_n(source.data(), source.size(), view.data());
+  } else if (!source.empty()) {
     Kokkos::View<T const*, Kokkos::HostSpace, Kokkos::MemoryTraits<Kokkos::Unmanaged>> from(
         source.data(), source.size());
     Kokkos::View<T*, typename S::device_type, Kokkos::MemoryTraits<Kokkos::Unmanaged>> flat(
         view.data(), view.size());
     Kokkos::deep_copy(space, flat, from);
+    space.fence("m2u::core::from_host");
   }
-  space.fence("m2u::core::from_host");
 }
 
 }  // namespace m2u

@@ -36,10 +36,33 @@ Kokkos::TeamPolicy<S> team_policy(S const& space, int league) {
 }
 
 /// Rows that one team handles in kernels that reduce over rows: a fixed partition, so that sums
-/// come out the same whatever runs them.
-inline constexpr int rows_per_block = 128;
+/// come out the same whatever runs them. A few: the rows of a block stay in cache from the product
+/// that makes them to what is done with them.
+inline constexpr int rows_per_block = 48;
 
 /// Number of blocks of `rows_per_block` rows.
 constexpr int row_blocks(int rows) { return (rows + rows_per_block - 1) / rows_per_block; }
+
+/// Rows that one team handles in kernels where rows do not depend on each other: many on the host,
+/// where handing out a team costs as much as a row.
+template <ExecutionSpace S>
+inline constexpr int rows_per_team = on_host<S> ? 32 : 1;
+
+/// A policy for such kernels. The body calls for_team_rows.
+template <ExecutionSpace S>
+Kokkos::TeamPolicy<S> rows_policy(S const& space, int rows) {
+  return team_policy(space, (rows + rows_per_team<S> - 1) / rows_per_team<S>);
+}
+
+/// Calls f(row) for the rows of a team of rows_policy.
+template <class Team, class F>
+KOKKOS_INLINE_FUNCTION void for_team_rows(Team const& team, int rows, F const& f) {
+  constexpr int count = rows_per_team<typename Team::execution_space>;
+  int const first = team.league_rank() * count;
+  int const last = Kokkos::min(rows, first + count);
+  for (int row = first; row < last; ++row) {
+    f(row);
+  }
+}
 
 }  // namespace m2u

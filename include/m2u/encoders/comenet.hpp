@@ -13,7 +13,6 @@
 #include "m2u/ops/activation.hpp"
 #include "m2u/ops/add.hpp"
 #include "m2u/ops/basis_aggregate.hpp"
-#include "m2u/ops/concat_columns.hpp"
 #include "m2u/ops/embedding_sum.hpp"
 #include "m2u/ops/graph_norm.hpp"
 #include "m2u/ops/matmul.hpp"
@@ -72,9 +71,9 @@ class ComENetBlock {
     auto const start = in_(tape, x, Activation::silu);
     auto const angles = angles_(tape, start, basis.angles, batch);
     auto const torsions = torsions_(tape, start, basis.torsions, batch);
-    auto h = add(tape, join_(tape, concat_columns(tape, angles, torsions)), start);
+    auto h = join_(tape, angles, torsions, {.residual = start});
     for (auto const& layer : residual_) {
-      h = add(tape, h, layer(tape, h, Activation::silu));
+      h = layer(tape, h, {.activation = Activation::silu, .residual = h});
     }
     h = graph_norm(tape, h, batch.atoms, tape.parameter(weight_), tape.parameter(bias_),
                    tape.parameter(mean_scale_));
@@ -103,7 +102,11 @@ class ComENetBlock {
       auto const filter = matmul(tape, tape.parameter(outer), tape.parameter(inner));
       auto const sum =
           basis_aggregate(tape, x, filter, features, batch.incoming, batch.source, batch.target);
-      auto const both = add(tape, neighbours(tape, sum), linear(tape, x, tape.parameter(self)));
+      auto const both =
+          linear(tape,
+                 std::array{LinearTerm<S, R>{sum, tape.parameter(neighbours.weight())},
+                            LinearTerm<S, R>{x, tape.parameter(self)}},
+                 tape.parameter(neighbours.bias()));
       return post(tape, both, Activation::silu);
     }
 

@@ -54,7 +54,7 @@ class GpsLayer {
         attention_(scope.scope("attention"), options.width, options.heads,
                    options.attention_dropout),
         mlp_(scope.scope("mlp"), options.width, 2 * options.width, options.width,
-             {.dropout = options.dropout, .dropout_last = true}),
+             {.dropout = options.dropout}),
         norm1_(scope.scope("norm1"), options.width),
         norm2_(scope.scope("norm2"), options.width),
         norm3_(scope.scope("norm3"), options.width),
@@ -64,12 +64,17 @@ class GpsLayer {
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const& edges,
                           GraphBatch<S> const& graph) const {
-    auto const messages = gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0));
-    auto const local = norm1_(tape, add(tape, dropout(tape, local_(tape, messages), dropout_), x));
+    auto const residual = [&](Tensor<S, R> const& to) {
+      return LinearTail<S, R>{.dropout = dropout_, .residual = to};
+    };
+    auto const local = tape.scoped([&] {
+      auto const messages = gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0));
+      return norm1_(tape, local_(tape, messages, residual(x)));
+    });
     auto const global =
-        norm2_(tape, add(tape, dropout(tape, attention_(tape, x, graph.nodes), dropout_), x));
+        tape.scoped([&] { return norm2_(tape, attention_(tape, x, graph.nodes, residual(x))); });
     auto const both = add(tape, local, global);
-    return norm3_(tape, add(tape, both, mlp_(tape, both)));
+    return tape.scoped([&] { return norm3_(tape, mlp_(tape, both, residual(both))); });
   }
 
   MultiheadAttention const& attention() const { return attention_; }
@@ -173,7 +178,7 @@ class Gps {
     }
     auto const edges = edges_(tape, graph.edge_features, graph.edge_values);
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-      auto const y = layers_[layer](tape, x, edges, graph);
+      auto const y = tape.scoped([&] { return layers_[layer](tape, x, edges, graph); });
       observe(static_cast<int>(layer), x, y, graph.nodes, layers_[layer].attention());
       x = y;
     }

@@ -147,9 +147,13 @@ GraphRecord from_boost_graph(G const& graph, NodeFeatures const& node_features,
   detail::VertexNumbers<G> const numbers(graph);
   GraphRecord record;
   record.nodes = numbers.count();
+  auto const rows = static_cast<std::size_t>(record.nodes);
   std::size_t row = 0;
   for (auto range = vertices(graph); range.first != range.second; ++range.first) {
     detail::append_features(node_features(*range.first), "vertex", row++, record.node_features);
+    if (row == 1) {
+      record.node_features.reserve(rows * record.node_features.size());
+    }
   }
   // The iterators are not copied: g++ 14 takes those of directed lists for uninitialised when they
   // are.

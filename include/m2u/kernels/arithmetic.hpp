@@ -56,13 +56,16 @@ void multiply(S const& space, Matrix<R, S> const& a, Matrix<R, S> const& b, Matr
 template <ExecutionSpace S, class R>
 void copy_block(S const& space, Strided<R> from, Strided<R> to, bool accumulate) {
   int const cols = to.cols;
+  int const rows = to.rows;
   Kokkos::parallel_for(
-      "m2u::kernels::copy_block", team_policy(space, to.rows),
+      "m2u::kernels::copy_block", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        R const* const in = from.data + team.league_rank() * from.stride;
-        R* const out = to.data + team.league_rank() * to.stride;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                             [&](int j) { store(out[j], in[j], accumulate); });
+        for_team_rows(team, rows, [&](int i) {
+          R const* const in = from.data + i * from.stride;
+          R* const out = to.data + i * to.stride;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { store(out[j], in[j], accumulate); });
+        });
       });
 }
 

@@ -11,7 +11,7 @@
 #include "m2u/core/exponential.hpp"
 #include "m2u/core/matrix.hpp"
 #include "m2u/core/ragged.hpp"
-#include "m2u/core/random.hpp"
+#include "m2u/kernels/dropout.hpp"
 #include "m2u/kernels/team_gemm.hpp"
 
 namespace m2u::kernels {
@@ -19,9 +19,8 @@ namespace m2u::kernels {
 /// Dropout of attention probabilities: the mask is a function of (head, query row, key position),
 /// so it is drawn again in the backward pass instead of stored.
 struct AttentionDropout {
-  RandomStream stream;
-  float probability = 0.0F;  ///< 0 for none
-  int longest = 0;           ///< rows of the largest group
+  DropoutMask mask;
+  int longest = 0;  ///< rows of the largest group
 };
 
 /// Queries are padded to a multiple of this, which keeps the loops over them free of remainders.
@@ -42,7 +41,7 @@ KOKKOS_INLINE_FUNCTION constexpr int query_tile(int longest) {
 /// Elements of a scratch matrix of keys × queries.
 template <ExecutionSpace S>
 KOKKOS_INLINE_FUNCTION constexpr std::ptrdiff_t score_size(int longest) {
-  return static_cast<std::ptrdiff_t>((longest + 3) / 4 * 4) * query_tile<S>(longest);
+  return static_cast<std::ptrdiff_t>((longest + 7) / 8 * 8) * query_tile<S>(longest);
 }
 
 /// One head of one group.
@@ -106,32 +105,38 @@ KOKKOS_INLINE_FUNCTION void attention_scores(Team const& team, AttentionHead<R> 
 }
 
 /// Multiplies `cols` columns of `tile` (keys × padded), which belong to the queries from `row` on,
-/// by `kept` or `dropped`. Four keys share one block of random words, so up to three rows below the
-/// last key are written too: scratch matrices have their keys rounded up to a multiple of four.
-template <class R>
-KOKKOS_INLINE_FUNCTION void drop_attention(AttentionDropout const& dropout, int head, int rows,
-                                           int row, int keys, int cols, R kept, R dropped, R* tile,
-                                           int padded) {
-  auto const blocks = static_cast<std::uint64_t>((dropout.longest + 3) / 4);
+/// by `kept` or `dropped`. Eight keys share one block of random words, 16 bits each, so up to seven
+/// rows below the last key are written too: scratch matrices have their keys rounded up.
+template <class Team, class R>
+KOKKOS_INLINE_FUNCTION void drop_attention(Team const& /*team*/, AttentionDropout const& dropout,
+                                           int head, int rows, int row, int keys, int cols,
+                                           float kept, float dropped, R* tile, int padded) {
+  auto const& mask = dropout.mask;
+  auto const blocks = static_cast<std::uint64_t>((dropout.longest + 7) / 8);
   auto const start = (static_cast<std::uint64_t>(head) * static_cast<std::uint64_t>(rows) +
                       static_cast<std::uint64_t>(row)) *
                      blocks;
-  auto const stream = dropout.stream;
-  // The 24 bits that RandomStream::uniform takes, compared as integers: that vectorises.
-  auto const threshold = static_cast<std::uint32_t>(dropout.probability * 0x1p24F);
-  for (int j = 0; j < keys; j += 4) {
-    R* const KOKKOS_RESTRICT line0 = tile + j * padded;
-    R* const KOKKOS_RESTRICT line1 = line0 + padded;
-    R* const KOKKOS_RESTRICT line2 = line1 + padded;
-    R* const KOKKOS_RESTRICT line3 = line2 + padded;
-    auto const first = start + static_cast<std::uint64_t>(j / 4);
-    for (int i = 0; i < cols; ++i) {
-      auto const random =
-          Philox::block(stream.key, stream.stream, first + static_cast<std::uint64_t>(i) * blocks);
-      line0[i] *= random.words[0] >> 8U < threshold ? dropped : kept;
-      line1[i] *= random.words[1] >> 8U < threshold ? dropped : kept;
-      line2[i] *= random.words[2] >> 8U < threshold ? dropped : kept;
-      line3[i] *= random.words[3] >> 8U < threshold ? dropped : kept;
+  for (int i = 0; i < cols; i += on_host<typename Team::execution_space> ? random_lanes : 1) {
+    for (int j = 0; j < keys; j += 8) {
+      std::uint64_t const first =
+          start + static_cast<std::uint64_t>(i) * blocks + static_cast<std::uint64_t>(j / 8);
+      R* const line = tile + j * padded + i;
+      if constexpr (on_host<typename Team::execution_space>) {
+        PhiloxLanes const random(mask.stream.key, mask.stream.stream, first, blocks);
+        for (int h = 0; h < 8; ++h) {
+          R factor[random_lanes];
+          random.choose(h, mask.threshold, dropped, kept, factor);
+          for (int l = 0; l < random_lanes; ++l) {  // columns are padded to as many
+            line[h * padded + l] *= factor[l];
+          }
+        }
+      } else {
+        auto const random = Philox::block(mask.stream.key, mask.stream.stream, first);
+        for (int h = 0; h < 8; ++h) {
+          auto const bits = random.words[h / 2] >> (16 * (h % 2)) & 0xFFFFU;
+          line[h * padded] *= static_cast<R>(bits < mask.threshold ? dropped : kept);
+        }
+      }
     }
   }
 }
@@ -174,10 +179,11 @@ KOKKOS_INLINE_FUNCTION void softmax_keys(int keys, int cols, R* tile, int padded
 /// probabilities after dropout and the gradient of the scores, in place, for the `cols` queries
 /// from `row` on. `log_sum`: what softmax_keys left in `largest`; `dot`: scratch, one number per
 /// column.
-template <class R>
-KOKKOS_INLINE_FUNCTION void softmax_keys_backward(AttentionDropout const& drop, int head, int rows,
-                                                  int row, int keys, int cols, R* p, R* dp,
-                                                  int padded, R const* KOKKOS_RESTRICT log_sum,
+template <class Team, class R>
+KOKKOS_INLINE_FUNCTION void softmax_keys_backward(Team const& team, AttentionDropout const& drop,
+                                                  int head, int rows, int row, int keys, int cols,
+                                                  R* p, R* dp, int padded,
+                                                  R const* KOKKOS_RESTRICT log_sum,
                                                   R* KOKKOS_RESTRICT dot) {
   for (int j = 0; j < keys; ++j) {
     R* const KOKKOS_RESTRICT line = p + j * padded;
@@ -186,10 +192,9 @@ KOKKOS_INLINE_FUNCTION void softmax_keys_backward(AttentionDropout const& drop, 
     }
   }
   // Until the end the sign of a probability says whether it was dropped.
-  R kept = 1;
-  if (drop.probability > 0.0F) {
-    kept = R(1) / (R(1) - static_cast<R>(drop.probability));
-    drop_attention(drop, head, rows, row, keys, cols, R(1), R(-1), p, padded);
+  R const kept = static_cast<R>(drop.mask.kept);
+  if (drop.mask.drops()) {
+    drop_attention(team, drop, head, rows, row, keys, cols, 1.0F, -1.0F, p, padded);
   }
   for (int i = 0; i < cols; ++i) {
     dot[i] = 0;

@@ -9,6 +9,7 @@
 
 #include "m2u/core/ragged.hpp"
 #include "m2u/kernels/elementwise.hpp"
+#include "m2u/linalg/backend/host_tile.hpp"
 
 namespace m2u::kernels {
 
@@ -47,59 +48,107 @@ struct MomentEdges {
 
 namespace detail {
 
-/// For `width` columns from `col` on and `chunk` features from `feature` on: the moments m(f) over
-/// the group's edges, then y += Σ_f Wᵀ(f) ∘ m(f) and dw(f) += x ∘ m(f). y, dw: at the group's row
-/// and the block's sum, or nullptr.
-template <int chunk, int width, class R>
+/// For one column and `chunk` features from `feature` on: the moments m(f) over the group's edges,
+/// then y += Σ_f Wᵀ(f) m(f) and dw(f) += x m(f). y, dw: at the group's row and the block's sum, or
+/// nullptr.
+template <int chunk, class R>
 KOKKOS_INLINE_FUNCTION void add_moments(MomentEdges<R> const& e, int group, int feature, int col,
                                         R* y, R* dw) {
-  R moment[chunk][width];
-  for (int f = 0; f < chunk; ++f) {
-    for (int c = 0; c < width; ++c) {
-      moment[f][c] = R(0);
-    }
-  }
+  R moment[chunk] = {};
   for (int p = e.offsets[group]; p < e.offsets[group + 1]; ++p) {
     int const edge = e.edges == nullptr ? p : e.edges[p];
-    R const* const KOKKOS_RESTRICT in =
-        e.a + static_cast<std::ptrdiff_t>(e.rows[edge]) * e.cols + col;
-    R const* const KOKKOS_RESTRICT factor =
-        e.features + static_cast<std::ptrdiff_t>(edge) * e.count + feature;
+    R const in = e.a[static_cast<std::ptrdiff_t>(e.rows[edge]) * e.cols + col];
+    R const* const factor = e.features + static_cast<std::ptrdiff_t>(edge) * e.count + feature;
     for (int f = 0; f < chunk; ++f) {
-      for (int c = 0; c < width; ++c) {
-        moment[f][c] += factor[f] * in[c];
-      }
+      moment[f] += factor[f] * in;
     }
   }
   for (int f = 0; f < chunk; ++f) {
     std::ptrdiff_t const at = static_cast<std::ptrdiff_t>(feature + f) * e.cols + col;
     if (y != nullptr) {
-      for (int c = 0; c < width; ++c) {
-        y[col + c] += e.filter[at + c] * moment[f][c];
-      }
+      y[col] += e.filter[at] * moment[f];
     }
     if (dw != nullptr) {
-      R const* const x = e.x + static_cast<std::ptrdiff_t>(group) * e.cols + col;
-      for (int c = 0; c < width; ++c) {
-        dw[at + c] += x[c] * moment[f][c];
+      dw[at] += e.x[static_cast<std::ptrdiff_t>(group) * e.cols + col] * moment[f];
+    }
+  }
+}
+
+/// The same for a panel of tile_cols columns on the host: the moments fill the registers as a tile
+/// of gemm does, with rows gathered by the edges in place of a packed panel.
+template <int chunk, class R>
+inline void add_moment_panel(MomentEdges<R> const& e, int group, int feature, int col, R* y,
+                             R* dw) {
+  using V = backend::HostVector<R>;
+  constexpr int vectors = backend::tile_vectors;
+  constexpr int lanes = backend::lanes<R>;
+  V moment[chunk][vectors];
+  for (int f = 0; f < chunk; ++f) {
+    for (int v = 0; v < vectors; ++v) {
+      moment[f][v] = V{};
+    }
+  }
+  for (int p = e.offsets[group]; p < e.offsets[group + 1]; ++p) {
+    int const edge = e.edges == nullptr ? p : e.edges[p];
+    R const* const in = e.a + static_cast<std::ptrdiff_t>(e.rows[edge]) * e.cols + col;
+    R const* const factor = e.features + static_cast<std::ptrdiff_t>(edge) * e.count + feature;
+    V row[vectors];
+    M2U_UNROLL(4)
+    for (int v = 0; v < vectors; ++v) {
+      row[v] = backend::load_vector(in + v * lanes);
+    }
+    M2U_UNROLL(16)
+    for (int f = 0; f < chunk; ++f) {
+      M2U_UNROLL(4)
+      for (int v = 0; v < vectors; ++v) {
+        moment[f][v] += factor[f] * row[v];
+      }
+    }
+  }
+  for (int f = 0; f < chunk; ++f) {
+    std::ptrdiff_t const at = static_cast<std::ptrdiff_t>(feature + f) * e.cols + col;
+    R const* const x = e.x + static_cast<std::ptrdiff_t>(group) * e.cols + col;
+    for (int v = 0; v < vectors; ++v) {
+      int const c = v * lanes;
+      if (y != nullptr) {
+        R* const to = y + col + c;
+        backend::store_vector(
+            to, backend::load_vector(to) + backend::load_vector(e.filter + at + c) * moment[f][v]);
+      }
+      if (dw != nullptr) {
+        R* const to = dw + at + c;
+        backend::store_vector(
+            to, backend::load_vector(to) + backend::load_vector(x + c) * moment[f][v]);
       }
     }
   }
 }
 
-/// The same for all features.
-template <int width, class R>
+/// All features of one column, or with `panel` of tile_cols columns.
+template <bool panel, class R>
 KOKKOS_INLINE_FUNCTION void add_all_moments(MomentEdges<R> const& e, int group, int col, R* y,
                                             R* dw) {
+  auto const add = [&]<int chunk>(std::integral_constant<int, chunk>, int feature) {
+    if constexpr (panel) {
+      add_moment_panel<chunk>(e, group, feature, col, y, dw);
+    } else {
+      add_moments<chunk>(e, group, feature, col, y, dw);
+    }
+  };
   int f = 0;
+  if constexpr (panel && backend::tile_rows == 12) {
+    for (; f + 12 <= e.count; f += 12) {
+      add(std::integral_constant<int, 12>{}, f);
+    }
+  }
   for (; f + 6 <= e.count; f += 6) {
-    add_moments<6, width>(e, group, f, col, y, dw);
+    add(std::integral_constant<int, 6>{}, f);
   }
   for (; f + 2 <= e.count; f += 2) {
-    add_moments<2, width>(e, group, f, col, y, dw);
+    add(std::integral_constant<int, 2>{}, f);
   }
   if (f < e.count) {
-    add_moments<1, width>(e, group, f, col, y, dw);
+    add(std::integral_constant<int, 1>{}, f);
   }
 }
 
@@ -111,9 +160,7 @@ KOKKOS_INLINE_FUNCTION void add_all_moments(MomentEdges<R> const& e, int group, 
 template <ExecutionSpace S, class R>
 void filtered_moments(S const& space, MomentEdges<R> const& edges, int groups,
                       Matrix<R, S> const& y, bool accumulate, Matrix<R, S> const& dw) {
-  // Columns that a host thread keeps in registers. Compilers unroll loops of at most 16 steps
-  // before they vectorise, and then spill the moments: ten times slower.
-  constexpr int width = on_host<S> ? 32 : 1;
+  constexpr int width = on_host<S> ? backend::tile_cols<R> : 1;
   bool const sums = dw.data() != nullptr;
   int const per_block = sums ? moment_groups_per_block : 1;
   int const blocks = sums ? moment_blocks(groups) : groups;
@@ -141,12 +188,12 @@ void filtered_moments(S const& space, MomentEdges<R> const& edges, int groups,
             for (int c = from; c < to && out != nullptr && !accumulate; ++c) {
               out[c] = R(0);
             }
-            if (to - from == width) {
-              detail::add_all_moments<width>(edges, group, from, out, block);
-            } else {
-              for (int c = from; c < to; ++c) {
-                detail::add_all_moments<1>(edges, group, c, out, block);
-              }
+            if (on_host<S> && to - from == width) {
+              detail::add_all_moments<on_host<S>>(edges, group, from, out, block);
+              continue;
+            }
+            for (int c = from; c < to; ++c) {
+              detail::add_all_moments<false>(edges, group, c, out, block);
             }
           }
         });

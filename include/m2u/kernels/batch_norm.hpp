@@ -87,27 +87,29 @@ template <ExecutionSpace S, class R>
 void batch_norm(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma,
                 Matrix<R, S> const& beta, Matrix<R, S> const& statistics, Matrix<R, S> const& y) {
   int const cols = x.extent_int(1);
+  int const rows = x.extent_int(0);
   Kokkos::parallel_for(
-      "m2u::kernels::batch_norm", team_policy(space, x.extent_int(0)),
+      "m2u::kernels::batch_norm", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        R const* const in = x.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R* const out = y.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R const* const mean = statistics.data();
-        R const* const rstd = mean + cols;
-        R const* const scale = gamma.data();
-        R const* const shift = beta.data();
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          out[j] = (in[j] - mean[j]) * rstd[j] * scale[j] + shift[j];
+        for_team_rows(team, rows, [&](int i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R* const out = y.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const mean = statistics.data();
+          R const* const rstd = mean + cols;
+          R const* const scale = gamma.data();
+          R const* const shift = beta.data();
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            out[j] = (in[j] - mean[j]) * rstd[j] * scale[j] + shift[j];
+          });
         });
       });
 }
 
-/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each. In double,
-/// as what is left of dy without them may be much less than dy.
+/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each.
 template <ExecutionSpace S, class R>
 void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
                                  Matrix<R, S> const& statistics, Matrix<R, S> const& dy,
-                                 Matrix<double, S> const& dgamma, Matrix<double, S> const& dbeta) {
+                                 Matrix<R, S> const& dgamma, Matrix<R, S> const& dbeta) {
   int const rows = x.extent_int(0);
   int const cols = x.extent_int(1);
   Kokkos::parallel_for(
@@ -118,18 +120,18 @@ void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
         R const* const mean = statistics.data();
         R const* const rstd = mean + cols;
         auto const offset = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        double* const scaled = dgamma.data() + offset;
-        double* const plain = dbeta.data() + offset;
+        R* const scaled = dgamma.data() + offset;
+        R* const plain = dbeta.data() + offset;
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          scaled[j] = 0.0;
-          plain[j] = 0.0;
+          scaled[j] = R(0);
+          plain[j] = R(0);
         });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
           R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            scaled[j] += static_cast<double>(gradient[j] * (in[j] - mean[j]) * rstd[j]);
-            plain[j] += static_cast<double>(gradient[j]);
+            scaled[j] += gradient[j] * (in[j] - mean[j]) * rstd[j];
+            plain[j] += gradient[j];
           });
         }
       });
@@ -143,30 +145,33 @@ void batch_norm_backward(S const& space, Matrix<R, S> const& x, Matrix<R, S> con
                          Matrix<R, S> const& dgamma, Matrix<R, S> const& dbeta, R share,
                          Matrix<R, S> const& dx, bool accumulate) {
   int const cols = x.extent_int(1);
+  int const rows = x.extent_int(0);
   Kokkos::parallel_for(
-      "m2u::kernels::batch_norm_backward", team_policy(space, x.extent_int(0)),
+      "m2u::kernels::batch_norm_backward", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        R const* const in = x.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R const* const gradient =
-            dy.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R* const out = dx.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R const* const mean = statistics.data();
-        R const* const rstd = mean + cols;
-        R const* const scale = gamma.data();
-        R const* const scaled = dgamma.data();
-        R const* const plain = dbeta.data();
-        if (share == R(0)) {
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            store(out[j], scale[j] * rstd[j] * gradient[j], accumulate);
-          });
-        } else {
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            R const normalised = (in[j] - mean[j]) * rstd[j];
-            store(out[j],
+        for_team_rows(team, rows, [&](int i) {
+          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R* const out = dx.data() + static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const mean = statistics.data();
+          R const* const rstd = mean + cols;
+          R const* const scale = gamma.data();
+          R const* const scaled = dgamma.data();
+          R const* const plain = dbeta.data();
+          if (share == R(0)) {
+            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+              store(out[j], scale[j] * rstd[j] * gradient[j], accumulate);
+            });
+          } else {
+            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+              R const normalised = (in[j] - mean[j]) * rstd[j];
+              store(
+                  out[j],
                   scale[j] * rstd[j] * (gradient[j] - share * (plain[j] + normalised * scaled[j])),
                   accumulate);
-          });
-        }
+            });
+          }
+        });
       });
 }
 

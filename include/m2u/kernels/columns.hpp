@@ -8,10 +8,9 @@
 
 namespace m2u::kernels {
 
-/// partial(b, j) = sum of x(i, j) over the rows i of block b. partial: [row_blocks(rows), cols], in
-/// double where the terms may cancel out.
-template <ExecutionSpace S, class R, class A>
-void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<A, S> const& partial) {
+/// partial(b, j) = sum of x(i, j) over the rows i of block b. partial: [row_blocks(rows), cols]
+template <ExecutionSpace S, class R>
+void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& partial) {
   int const rows = x.extent_int(0);
   int const cols = x.extent_int(1);
   Kokkos::parallel_for(
@@ -20,31 +19,42 @@ void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<A, S> const
         int const block = team.league_rank();
         int const first = block * rows_per_block;
         int const last = Kokkos::min(rows, first + rows_per_block);
-        A* const out = partial.data() + static_cast<std::ptrdiff_t>(block) * cols;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] = A(0); });
+        R* const out = partial.data() + static_cast<std::ptrdiff_t>(block) * cols;
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] = R(0); });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                               [&](int j) { out[j] += static_cast<A>(in[j]); });
+                               [&](int j) { out[j] += in[j]; });
         }
       });
 }
 
-/// sum(0, j) = sum of partial(b, j) over the blocks, in their order.
-template <ExecutionSpace S, class R, class A>
-void combine_blocks(S const& space, Matrix<A, S> const& partial, Matrix<R, S> const& sum,
+/// sum(0, j) = sum of partial(b, j) over the blocks, in their order and in double: before a batch
+/// norm a bias has no effect, and the terms of its gradient cancel out. Some columns at a time, so
+/// that whole cache lines are read.
+template <ExecutionSpace S, class R>
+void combine_blocks(S const& space, Matrix<R, S> const& partial, Matrix<R, S> const& sum,
                     bool accumulate) {
+  constexpr int width = on_host<S> ? 32 : 1;
   int const blocks = partial.extent_int(0);
   int const cols = partial.extent_int(1);
-  A const* const in = partial.data();
+  R const* const in = partial.data();
   R* const out = sum.data();
   Kokkos::parallel_for(
-      "m2u::kernels::combine_blocks", Kokkos::RangePolicy<S>(space, 0, cols), KOKKOS_LAMBDA(int j) {
-        A total = 0;
+      "m2u::kernels::combine_blocks", Kokkos::RangePolicy<S>(space, 0, (cols + width - 1) / width),
+      KOKKOS_LAMBDA(int piece) {
+        int const first = piece * width;
+        int const count = Kokkos::min(width, cols - first);
+        double total[width] = {};
         for (int b = 0; b < blocks; ++b) {
-          total += in[static_cast<std::ptrdiff_t>(b) * cols + j];
+          R const* const row = in + static_cast<std::ptrdiff_t>(b) * cols + first;
+          for (int j = 0; j < count; ++j) {
+            total[j] += static_cast<double>(row[j]);
+          }
         }
-        store(out[j], static_cast<R>(total), accumulate);
+        for (int j = 0; j < count; ++j) {
+          store(out[first + j], static_cast<R>(total[j]), accumulate);
+        }
       });
 }
 

@@ -19,19 +19,21 @@ void embedding_sum(S const& space, Matrix<R, S> const& table, Vocabularies const
   R const* const from = table.data();
   R* const to = y.data();
   int const* const values = features.data();
+  int const rows = features.extent_int(0);
   Kokkos::parallel_for(
-      "m2u::kernels::embedding_sum", team_policy(space, features.extent_int(0)),
+      "m2u::kernels::embedding_sum", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        int const i = team.league_rank();
-        R* const out = to + static_cast<std::ptrdiff_t>(i) * cols;
-        int const* const chosen = values + static_cast<std::ptrdiff_t>(i) * count;
-        for (int f = 0; f < count; ++f) {
-          KOKKOS_ASSERT(chosen[f] >= 0 && chosen[f] < offsets[f + 1] - offsets[f]);
-          R const* const in = from + static_cast<std::ptrdiff_t>(offsets[f] + chosen[f]) * cols;
-          bool const further = f > 0;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                               [&](int j) { store(out[j], in[j], further); });
-        }
+        for_team_rows(team, rows, [&](int i) {
+          R* const out = to + static_cast<std::ptrdiff_t>(i) * cols;
+          int const* const chosen = values + static_cast<std::ptrdiff_t>(i) * count;
+          for (int f = 0; f < count; ++f) {
+            KOKKOS_ASSERT(chosen[f] >= 0 && chosen[f] < offsets[f + 1] - offsets[f]);
+            R const* const in = from + static_cast<std::ptrdiff_t>(offsets[f] + chosen[f]) * cols;
+            bool const further = f > 0;
+            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                                 [&](int j) { store(out[j], in[j], further); });
+          }
+        });
       });
 }
 

@@ -18,27 +18,29 @@ void gine_aggregate(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e
   int const cols = x.extent_int(1);
   bool const edges = e.extent_int(1) > 0;
   auto const offsets = incoming.offsets;
+  int const rows = x.extent_int(0);
   Kokkos::parallel_for(
-      "m2u::kernels::gine_aggregate", team_policy(space, x.extent_int(0)),
+      "m2u::kernels::gine_aggregate", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        int const node = team.league_rank();
-        R const* const own = x.data() + static_cast<std::ptrdiff_t>(node) * cols;
-        R* const out = y.data() + static_cast<std::ptrdiff_t>(node) * cols;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                             [&](int j) { out[j] = self * own[j]; });
-        for (int k = offsets(node); k < offsets(node + 1); ++k) {
-          R const* const from = x.data() + static_cast<std::ptrdiff_t>(source(k)) * cols;
-          if (edges) {
-            R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
-            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-              R const message = from[j] + edge[j];
-              out[j] += message > R(0) ? message : R(0);
-            });
-          } else {
-            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                                 [&](int j) { out[j] += from[j]; });
+        for_team_rows(team, rows, [&](int node) {
+          R const* const own = x.data() + static_cast<std::ptrdiff_t>(node) * cols;
+          R* const out = y.data() + static_cast<std::ptrdiff_t>(node) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { out[j] = self * own[j]; });
+          for (int k = offsets(node); k < offsets(node + 1); ++k) {
+            R const* const from = x.data() + static_cast<std::ptrdiff_t>(source(k)) * cols;
+            if (edges) {
+              R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
+              Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+                R const message = from[j] + edge[j];
+                out[j] += message > R(0) ? message : R(0);
+              });
+            } else {
+              Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                                   [&](int j) { out[j] += from[j]; });
+            }
           }
-        }
+        });
       });
 }
 
@@ -65,28 +67,31 @@ void gine_aggregate_backward_nodes(S const& space, Matrix<R, S> const& x, Matrix
   bool const edges = e.extent_int(1) > 0;
   auto const offsets = source.uses.offsets;
   auto const positions = source.positions;
+  int const rows = x.extent_int(0);
   Kokkos::parallel_for(
-      "m2u::kernels::gine_aggregate_backward_nodes", team_policy(space, x.extent_int(0)),
+      "m2u::kernels::gine_aggregate_backward_nodes", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        auto const row = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R const* const own = x.data() + row;
-        R const* const own_gradient = dy.data() + row;
-        R* const out = dx.data() + row;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                             [&](int j) { store(out[j], self * own_gradient[j], accumulate); });
-        for (int use = offsets(team.league_rank()); use < offsets(team.league_rank() + 1); ++use) {
-          int const k = positions(use);
-          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(target(k)) * cols;
-          if (edges) {
-            R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
-            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-              out[j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0);
-            });
-          } else {
-            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                                 [&](int j) { out[j] += gradient[j]; });
+        for_team_rows(team, rows, [&](int i) {
+          auto const row = static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const own = x.data() + row;
+          R const* const own_gradient = dy.data() + row;
+          R* const out = dx.data() + row;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                               [&](int j) { store(out[j], self * own_gradient[j], accumulate); });
+          for (int use = offsets(i); use < offsets(i + 1); ++use) {
+            int const k = positions(use);
+            R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(target(k)) * cols;
+            if (edges) {
+              R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
+              Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+                out[j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0);
+              });
+            } else {
+              Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
+                                   [&](int j) { out[j] += gradient[j]; });
+            }
           }
-        }
+        });
       });
 }
 
@@ -97,16 +102,18 @@ void gine_aggregate_backward_edges(S const& space, Matrix<R, S> const& x, Matrix
                                    Matrix<R, S> const& dy, Matrix<R, S> const& de,
                                    bool accumulate) {
   int const cols = x.extent_int(1);
+  int const rows = e.extent_int(0);
   Kokkos::parallel_for(
-      "m2u::kernels::gine_aggregate_backward_edges", team_policy(space, e.extent_int(0)),
+      "m2u::kernels::gine_aggregate_backward_edges", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        int const k = team.league_rank();
-        R const* const from = x.data() + static_cast<std::ptrdiff_t>(source(k)) * cols;
-        R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
-        R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(target(k)) * cols;
-        R* const out = de.data() + static_cast<std::ptrdiff_t>(k) * cols;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          store(out[j], from[j] + edge[j] > R(0) ? gradient[j] : R(0), accumulate);
+        for_team_rows(team, rows, [&](int k) {
+          R const* const from = x.data() + static_cast<std::ptrdiff_t>(source(k)) * cols;
+          R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
+          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(target(k)) * cols;
+          R* const out = de.data() + static_cast<std::ptrdiff_t>(k) * cols;
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+            store(out[j], from[j] + edge[j] > R(0) ? gradient[j] : R(0), accumulate);
+          });
         });
       });
 }

@@ -60,10 +60,9 @@ void ragged_attention(S const& space, Matrix<R, S> const& qkv, Ragged<S> const& 
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, padded / cols), [&](int strip) {
             int const i = strip * cols;
             softmax_keys(at.count, cols, scores + i, padded, largest + i, sum + i);
-            if (drop.probability > 0.0F) {
-              drop_attention(drop, head, rows, row + i, at.count, cols,
-                             R(1) / (R(1) - static_cast<R>(drop.probability)), R(0), scores + i,
-                             padded);
+            if (drop.mask.drops()) {
+              drop_attention(team, drop, head, rows, row + i, at.count, cols, drop.mask.kept, 0.0F,
+                             scores + i, padded);
             }
           });
           team.team_barrier();
@@ -126,8 +125,8 @@ void ragged_attention_backward(S const& space, Matrix<R, S> const& qkv, Ragged<S
           int const cols = softmax_columns<TeamMember<S>>(padded);
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, padded / cols), [&](int strip) {
             int const i = strip * cols;
-            softmax_keys_backward(drop, head, rows, row + i, at.count, cols, p + i, dp + i, padded,
-                                  log_sum + i, dot + i);
+            softmax_keys_backward(team, drop, head, rows, row + i, at.count, cols, p + i, dp + i,
+                                  padded, log_sum + i, dot + i);
           });
           team.team_barrier();
           R* const dq = dqkv.data() + row * at.stride + head * at.dim;

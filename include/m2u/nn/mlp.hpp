@@ -4,18 +4,15 @@
 #pragma once
 
 #include "m2u/nn/linear.hpp"
-#include "m2u/ops/dropout.hpp"
 
 namespace m2u {
 
-/// linear2(dropout(activation(linear1(x)))), with dropout after the second layer too if
-/// `dropout_last`.
+/// linear2(dropout(activation(linear1(x)))).
 class Mlp {
  public:
   struct Options {
     Activation activation = Activation::relu;
     float dropout = 0.0F;
-    bool dropout_last = false;
   };
 
   Mlp(Scope const& scope, int in, int hidden, int out) : Mlp(scope, in, hidden, out, Options{}) {}
@@ -26,12 +23,13 @@ class Mlp {
 
   int out() const { return second_.out(); }
 
-  /// @param x [rows, in]  @return [rows, out]
+  /// @param x [rows, in]  @param tail what follows the second layer  @return [rows, out]
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x) const {
-    auto const hidden = dropout(tape, first_(tape, x, options_.activation), options_.dropout);
-    auto const y = second_(tape, hidden);
-    return options_.dropout_last ? dropout(tape, y, options_.dropout) : y;
+  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x,
+                          std::type_identity_t<LinearTail<S, R>> const& tail = {}) const {
+    auto const hidden = first_(
+        tape, x, LinearTail<S, R>{.activation = options_.activation, .dropout = options_.dropout});
+    return second_(tape, hidden, tail);
   }
 
  private:

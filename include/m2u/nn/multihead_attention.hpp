@@ -25,11 +25,13 @@ class MultiheadAttention {
             " heads do not divide the width ", width);
   }
 
-  /// @param x [rows, width]  @return [rows, width]
+  /// @param x [rows, width]  @param tail what follows the output's linear map
+  /// @return [rows, width]
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups) const {
+  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups,
+                          std::type_identity_t<LinearTail<S, R>> const& tail = {}) const {
     auto const qkv = in_(tape, x);
-    return out_(tape, ragged_attention(tape, qkv, groups, heads_, {.dropout = dropout_}));
+    return out_(tape, ragged_attention(tape, qkv, groups, heads_, {.dropout = dropout_}), tail);
   }
 
   /// How much each row attends to the rows of its group, averaged over the heads, without dropout.

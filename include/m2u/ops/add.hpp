@@ -18,11 +18,15 @@ Tensor<S, R> add(Tape<S, R>& tape, Tensor<S, R> const& a, Tensor<S, R> const& b)
   auto const y = tape.result(a.rows(), a.cols(), a, b);
   kernels::add(tape.space(), a.value, b.value, y.value);
   tape.record("add", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
-    for (auto const& input : {a, b}) {
-      if (input.differentiable()) {
-        auto const [dx, accumulate] = back.gradient(input);
-        kernels::scale(back.space(), dy, R(1), dx, accumulate);
+    if (a.differentiable()) {
+      if (!b.differentiable()) {
+        return back.pass_gradient(a, dy);
       }
+      auto const [da, accumulate] = back.gradient(a);
+      kernels::scale(back.space(), dy, R(1), da, accumulate);
+    }
+    if (b.differentiable()) {
+      back.pass_gradient(b, dy);
     }
   });
   return y;

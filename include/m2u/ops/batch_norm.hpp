@@ -23,8 +23,8 @@ void batch_norm_backward(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> c
                          Tensor<S, R> const& beta, Matrix<R, S> const& statistics, bool of_batch,
                          Matrix<R, S> const& dy) {
   int const cols = x.cols();
-  auto const scaled = tape.template matrix<double>(row_blocks(x.rows()), cols);
-  auto const plain = tape.template matrix<double>(row_blocks(x.rows()), cols);
+  auto const scaled = tape.matrix(row_blocks(x.rows()), cols);
+  auto const plain = tape.matrix(row_blocks(x.rows()), cols);
   kernels::batch_norm_parameter_blocks(tape.space(), x.value, statistics, dy, scaled, plain);
   if (x.differentiable()) {
     auto const scaled_sum = tape.matrix(1, cols);

@@ -11,8 +11,7 @@ namespace m2u::ops {
 /// sum(0, j) = Σ_i x(i, j), or += with `accumulate`. x: [rows, cols], sum: [1, cols].
 template <ExecutionSpace S, class R>
 void column_sum(Tape<S, R>& tape, Matrix<R, S> const& x, Matrix<R, S> const& sum, bool accumulate) {
-  // In double: before a batch norm a bias has no effect, and the terms of its gradient cancel out.
-  auto const partial = tape.template matrix<double>(row_blocks(x.extent_int(0)), x.extent_int(1));
+  auto const partial = tape.matrix(row_blocks(x.extent_int(0)), x.extent_int(1));
   kernels::column_sum_blocks(tape.space(), x, partial);
   kernels::combine_blocks(tape.space(), partial, sum, accumulate);
 }

@@ -19,12 +19,12 @@ Tensor<S, R> dropout(Tape<S, R>& tape, Tensor<S, R> const& x, float p) {
   if (!tape.training() || p == 0.0F) {
     return x;
   }
-  auto const stream = tape.random_stream();
+  kernels::DropoutMask const mask(tape.random_stream(), p);
   auto const y = tape.result(x.rows(), x.cols(), x);
-  kernels::dropout(tape.space(), x.value, stream, p, y.value, false);
+  kernels::dropout(tape.space(), x.value, mask, y.value, false);
   tape.record("dropout", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
     auto const [dx, accumulate] = back.gradient(x);
-    kernels::dropout(back.space(), dy, stream, p, dx, accumulate);
+    kernels::dropout(back.space(), dy, mask, dx, accumulate);
   });
   return y;
 }

@@ -48,10 +48,9 @@ Tensor<S, R> ragged_attention(Tape<S, R>& tape, Tensor<S, R> const& qkv, Ragged<
   detail::check_attention("ragged_attention", qkv.value, groups, heads);
   expects(options.dropout >= 0.0F && options.dropout < 1.0F, "ragged_attention: dropout ",
           options.dropout, " is outside [0, 1)");
-  kernels::AttentionDropout dropout{{}, 0.0F, groups.longest};
+  kernels::AttentionDropout dropout{{}, groups.longest};
   if (tape.training() && options.dropout > 0.0F) {
-    dropout.stream = tape.random_stream();
-    dropout.probability = options.dropout;
+    dropout.mask = kernels::DropoutMask(tape.random_stream(), options.dropout);
   }
   auto const y = tape.result(qkv.rows(), qkv.cols() / 3, qkv);
   auto const log_sums = tape.vector(qkv.rows() * heads);

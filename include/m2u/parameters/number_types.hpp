@@ -3,6 +3,7 @@
 /// The number types of safetensors files.
 #pragma once
 
+#include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
@@ -41,16 +42,43 @@ inline float half_to_float(std::uint16_t half) {
   return std::bit_cast<float>(sign | (wide << 23U) | (fraction << 13U));
 }
 
-/// The elements of `bytes`, read as T and converted by `convert`.
+/// Reads the elements of `bytes` as T and writes what `convert` makes of them.
 template <class T, class Out, class Convert>
-std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert const& convert) {
-  std::vector<Out> result(bytes.size() / sizeof(T));
+void convert_elements(std::span<std::byte const> bytes, Convert const& convert,
+                      std::span<Out> result) {
   for (std::size_t i = 0; i < result.size(); ++i) {
     T element;  // the file gives no alignment
     std::memcpy(&element, bytes.data() + i * sizeof(T), sizeof(T));
     result[i] = convert(element);
   }
+}
+template <class T, class Out, class Convert>
+std::vector<Out> convert_elements(std::span<std::byte const> bytes, Convert const& convert) {
+  std::vector<Out> result(bytes.size() / sizeof(T));
+  convert_elements<T, Out>(bytes, convert, std::span<Out>(result));
   return result;
+}
+
+/// Reads elements of F32, F64, F16 or BF16 as floats. @return whether `type` is one of them.
+inline bool read_floats(std::string_view type, std::span<std::byte const> bytes,
+                        std::span<float> values) {
+  if (type == "F32") {
+    if (!values.empty()) {
+      std::memcpy(values.data(), bytes.data(), std::min(bytes.size(), values.size_bytes()));
+    }
+  } else if (type == "F64") {
+    convert_elements<double, float>(bytes, [](double x) { return static_cast<float>(x); }, values);
+  } else if (type == "F16") {
+    convert_elements<std::uint16_t, float>(bytes, half_to_float, values);
+  } else if (type == "BF16") {
+    convert_elements<std::uint16_t, float>(
+        bytes,
+        [](std::uint16_t x) { return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16U); },
+        values);
+  } else {
+    return false;
+  }
+  return true;
 }
 
 }  // namespace detail

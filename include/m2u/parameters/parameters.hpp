@@ -20,16 +20,16 @@ class Parameters {
  public:
   /// Allocates and initialises. The layout is copied: later additions to it are not seen.
   Parameters(S const& space, ParameterLayout layout, Seed seed)
-      : layout_(std::move(layout)),
-        values_(Kokkos::view_alloc(space, std::string("m2u::parameters::values")),
-                layout_.parameter_size()),
-        gradients_(Kokkos::view_alloc(space, std::string("m2u::parameters::gradients")),
-                   layout_.parameter_size()),
-        state_(Kokkos::view_alloc(space, std::string("m2u::parameters::state")),
-               layout_.state_size()) {
+      : Parameters(space, std::move(layout)) {
     fill(space, layout_.parameters(), seed, values_);
     fill(space, layout_.state(), seed, state_);
   }
+  /// Allocates zeros, for values that are read next: from_host, assign_parameters, load_parameters.
+  Parameters(S const& space, ParameterLayout layout)
+      : layout_(std::move(layout)),
+        values_(zero_vector<R>(space, "m2u::parameters::values", layout_.parameter_size())),
+        gradients_(zero_vector<R>(space, "m2u::parameters::gradients", layout_.parameter_size())),
+        state_(zero_vector<R>(space, "m2u::parameters::state", layout_.state_size())) {}
 
   ParameterLayout const& layout() const { return layout_; }
 

@@ -6,7 +6,6 @@
 #pragma once
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <cstring>
 #include <filesystem>
@@ -83,24 +82,18 @@ class SafetensorsFile {
   /// A tensor of F32, F64, F16 or BF16, as floats. @throws Error if it is of another type.
   NamedTensor tensor(std::string const& name) const {
     auto const& entry = info(name);
-    auto const raw = bytes(name);
-    NamedTensor result{name, entry.shape, {}};
-    if (entry.type == "F32") {
-      result.values = detail::convert_elements<float, float>(raw, [](float x) { return x; });
-    } else if (entry.type == "F64") {
-      result.values = detail::convert_elements<double, float>(
-          raw, [](double x) { return static_cast<float>(x); });
-    } else if (entry.type == "F16") {
-      result.values = detail::convert_elements<std::uint16_t, float>(raw, detail::half_to_float);
-    } else if (entry.type == "BF16") {
-      result.values = detail::convert_elements<std::uint16_t, float>(raw, [](std::uint16_t x) {
-        return std::bit_cast<float>(static_cast<std::uint32_t>(x) << 16U);
-      });
-    } else {
-      fail(path_.string(), ": the tensor \"", name, "\" is of type ", entry.type,
-           ", which is not read as floats (F32, F64, F16 and BF16 are)");
-    }
+    auto const elements =
+        bytes(name).size() / std::max<std::size_t>(1, detail::type_size(entry.type));
+    NamedTensor result{name, entry.shape, std::vector<float>(elements)};
+    read_floats(name, result.values);
     return result;
+  }
+
+  /// The same into `values`, which has the tensor's size.
+  void read_floats(std::string const& name, std::span<float> values) const {
+    auto const& type = info(name).type;
+    expects(detail::read_floats(type, bytes(name), values), path_.string(), ": the tensor \"", name,
+            "\" is of type ", type, ", which is not read as floats (F32, F64, F16 and BF16 are)");
   }
 
   /// The elements of a tensor of I64, I32 or U8. @throws Error if it is of another type.

@@ -4,10 +4,14 @@
 #pragma once
 
 #include <algorithm>
-#include <cmath>
+#include <bit>
+#include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "m2u/parameters/content_sum.hpp"
@@ -29,14 +33,32 @@ inline void append_tensors(std::string const& prefix, std::vector<LayoutEntry> c
   }
 }
 
-/// Tensors by name, from which flat buffers are filled; what is wrong is listed, one line each.
+/// Whether no value is infinite or NaN. A sum of bits, which compilers vectorise.
+inline bool all_finite(std::span<float const> values) {
+  constexpr std::uint32_t exponent = 0x7F800000U;
+  std::uint32_t found = 0;
+  for (float const value : values) {
+    found |=
+        static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & exponent) == exponent);
+  }
+  return found == 0;
+}
+
+/// Tensors by name, from which flat buffers are filled; what is wrong is listed, one line each. The
+/// tensors or the file must outlive it.
 class TensorCollector {
  public:
   explicit TensorCollector(std::vector<NamedTensor> const& tensors) {
     for (auto const& tensor : tensors) {
-      if (!left_.emplace(tensor.name, &tensor).second) {
-        problems_ += "\n  twice: " + tensor.name;
-      }
+      add(tensor.name, tensor.shape, [&tensor](std::span<float> to) {
+        std::copy(tensor.values.begin(), tensor.values.end(), to.begin());
+      });
+    }
+  }
+  explicit TensorCollector(SafetensorsFile const& file) {
+    for (auto const& name : file.names()) {
+      add(name, file.info(name).shape,
+          [&file, name](std::span<float> to) { file.read_floats(name, to); });
     }
   }
 
@@ -50,16 +72,15 @@ class TensorCollector {
       auto const found = left_.extract(name);
       if (found.empty()) {
         problems_ += "\n  missing: " + name + " " + shape_text(shape);
-      } else if (found.mapped()->shape != shape) {
-        problems_ += "\n  misshapen: " + name + " is " + shape_text(found.mapped()->shape) +
+      } else if (*found.mapped().shape != shape) {
+        problems_ += "\n  misshapen: " + name + " is " + shape_text(*found.mapped().shape) +
                      ", but the model has " + shape_text(shape);
       } else {
-        auto const& values = found.mapped()->values;
-        if (!std::all_of(values.begin(), values.end(), [](float x) { return std::isfinite(x); })) {
+        auto const values = std::span(buffer).subspan(entry.slice.offset, entry.slice.size());
+        found.mapped().read(values);
+        if (!all_finite(values)) {
           problems_ += "\n  not finite: " + name;
         }
-        std::copy(values.begin(), values.end(),
-                  buffer.begin() + static_cast<std::ptrdiff_t>(entry.slice.offset));
       }
     }
     return buffer;
@@ -69,23 +90,40 @@ class TensorCollector {
   std::string problems() const {
     auto text = problems_;
     for (auto const& [name, tensor] : left_) {
-      text += "\n  unexpected: " + name + " " + shape_text(tensor->shape);
+      text += "\n  unexpected: " + name + " " + shape_text(*tensor.shape);
     }
     return text;
   }
 
  private:
-  std::map<std::string, NamedTensor const*> left_;
+  struct Source {
+    std::vector<std::int64_t> const* shape;
+    std::function<void(std::span<float>)> read;
+  };
+
+  void add(std::string const& name, std::vector<std::int64_t> const& shape,
+           std::function<void(std::span<float>)> read) {
+    if (!left_.emplace(name, Source{&shape, std::move(read)}).second) {
+      problems_ += "\n  twice: " + name;
+    }
+  }
+
+  std::map<std::string, Source> left_;
   std::string problems_;
 };
 
-/// All of a file's tensors as floats.
-inline std::vector<NamedTensor> tensors_of(SafetensorsFile const& file) {
-  std::vector<NamedTensor> tensors;
-  for (auto const& name : file.names()) {
-    tensors.push_back(file.tensor(name));
-  }
-  return tensors;
+/// Sets all parameters and all state from a collector that holds them and nothing else.
+template <ExecutionSpace S>
+void assign_collected(Parameters<S> const& theta, TensorCollector collector,
+                      std::string const& what) {
+  auto const& layout = theta.layout();
+  auto const values = collector.take("", layout.parameters(), layout.parameter_size());
+  auto const state = collector.take("", layout.state(), layout.state_size());
+  auto const problems = collector.problems();
+  expects(problems.empty(), what, " does not fit the model:", problems);
+  Kokkos::fence("m2u::parameters::load");
+  from_host(S{}, std::span<float const>(values), theta.values());
+  from_host(S{}, std::span<float const>(state), theta.state());
 }
 
 }  // namespace detail
@@ -107,15 +145,7 @@ std::vector<NamedTensor> parameter_tensors(Parameters<S> const& theta) {
 template <ExecutionSpace S>
 void assign_parameters(Parameters<S> const& theta, std::vector<NamedTensor> const& tensors,
                        std::string const& what) {
-  auto const& layout = theta.layout();
-  detail::TensorCollector collector(tensors);
-  auto const values = collector.take("", layout.parameters(), layout.parameter_size());
-  auto const state = collector.take("", layout.state(), layout.state_size());
-  auto const problems = collector.problems();
-  expects(problems.empty(), what, " does not fit the model:", problems);
-  Kokkos::fence("m2u::parameters::load");
-  from_host(S{}, std::span<float const>(values), theta.values());
-  from_host(S{}, std::span<float const>(state), theta.state());
+  detail::assign_collected(theta, detail::TensorCollector(tensors), what);
 }
 
 /// Writes every parameter and every state entry under its name, atomically, with a checksum of
@@ -128,6 +158,14 @@ void save_parameters(std::filesystem::path const& path, Parameters<S> const& the
   write_safetensors(path, tensors, metadata);
 }
 
+/// Sets every parameter and every state entry from a file that is open. Its checksum is not looked
+/// at.
+/// @throws Error as load_parameters does for what does not fit.
+template <ExecutionSpace S>
+void assign_parameters(Parameters<S> const& theta, SafetensorsFile const& file) {
+  detail::assign_collected(theta, detail::TensorCollector(file), file.path().string());
+}
+
 /// Reads what save_parameters wrote, or any safetensors file with the same names and shapes.
 /// @return the file's metadata.
 /// @throws Error if the file has a checksum that is wrong, or listing every tensor that is missing,
@@ -137,7 +175,7 @@ std::map<std::string, std::string> load_parameters(std::filesystem::path const& 
                                                    Parameters<S> const& theta) {
   SafetensorsFile const file(path);
   check_content_sum(file);
-  assign_parameters(theta, detail::tensors_of(file), path.string());
+  assign_parameters(theta, file);
   return file.metadata();
 }
 

@@ -16,6 +16,7 @@
 #include "m2u/core/random.hpp"
 #include "m2u/data/sparse_row.hpp"
 #include "m2u/linalg/backend/eigen_symmetric.hpp"
+#include "m2u/linalg/backend/host_gemm.hpp"
 
 namespace m2u {
 
@@ -136,7 +137,7 @@ inline void multiply_twice(CompressedRows const& b, CompressedRows const& b_tran
 inline void multiply_dense(Strided<double> a, Strided<double> b, Strided<double> c,
                            bool transpose_a, int threads) {
   for_row_blocks(c.rows, threads, [&](int first, int count) {
-    backend::eigen_gemm_rows(a, b, c, {.transpose_a = transpose_a}, first, count);
+    backend::host_gemm_block(a, b, c, {.transpose_a = transpose_a}, first, count);
   });
 }
 

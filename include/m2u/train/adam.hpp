@@ -36,8 +36,8 @@ class AdamBase {
         table_(make_group_table(space, theta.layout(),
                                 {options_.learning_rate, options_.weight_decay}, options_.groups)),
         guard_(space, theta.values().extent(0)),
-        first_(zero_buffer(space, "m2u::train::first_moment", theta.values().extent(0))),
-        second_(zero_buffer(space, "m2u::train::second_moment", theta.values().extent(0))),
+        first_(zero_vector<float>(space, "m2u::train::first_moment", theta.values().extent(0))),
+        second_(zero_vector<float>(space, "m2u::train::second_moment", theta.values().extent(0))),
         state_{name, 0, {{"first_moment", first_}, {"second_moment", second_}}} {
     expects(options_.beta1 >= 0.0 && options_.beta1 < 1.0 && options_.beta2 >= 0.0 &&
                 options_.beta2 < 1.0,

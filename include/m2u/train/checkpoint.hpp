@@ -8,6 +8,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -28,8 +29,8 @@ inline constexpr char const* checkpoint_format = "m2u checkpoint 1";
 /// not too many: they may hold whole vocabularies.
 inline std::string difference(std::string const& saved, std::string const& now) {
   auto const quoted = [](std::string const& text) { return '"' + text + '"'; };
-  auto const before = nlohmann::json::parse(saved, nullptr, false);
-  auto const after = nlohmann::json::parse(now, nullptr, false);
+  auto const before = nlohmann::json::parse(std::string_view(saved), nullptr, false);
+  auto const after = nlohmann::json::parse(std::string_view(now), nullptr, false);
   if (!before.is_object() || !after.is_object()) {
     return quoted(saved) + ", but now it is " + quoted(now);
   }
@@ -132,8 +133,7 @@ void load_checkpoint(std::filesystem::path const& path, TrainingState<S>& state)
   expects(file.text("optimiser") == optimiser.name, path.string(),
           " is of a run with the optimiser ", file.text("optimiser"), ", but now it is ",
           optimiser.name);
-  auto const tensors = detail::tensors_of(file.tensors());
-  detail::TensorCollector collector(tensors);
+  detail::TensorCollector collector(file.tensors());
   auto const values = collector.take("values.", layout.parameters(), layout.parameter_size());
   auto const model_state = collector.take("state.", layout.state(), layout.state_size());
   std::vector<std::vector<float>> buffers;

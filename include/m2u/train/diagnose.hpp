@@ -42,15 +42,14 @@ std::string diagnose(Tape<S>& tape, Model const& model, MultiBatch<S> const& bat
   if (auto const op = tape.first_non_finite_value(); !op.empty()) {
     return "The first op with such a value is \"" + op + "\".";
   }
-  if (losses.total.differentiable()) {
-    tape.backward(losses.total);
-  }
+  auto const op =
+      losses.total.differentiable() ? tape.first_non_finite_gradient(losses.total) : std::string();
   auto const parameter =
       first_non_finite_parameter(tape.space(), theta.layout(), theta.gradients());
   auto const of_parameter = parameter.empty()
                                 ? std::string()
                                 : " The gradient of the parameter \"" + parameter + "\" is not.";
-  if (auto const op = tape.first_non_finite_gradient(); !op.empty()) {
+  if (!op.empty()) {
     return "All values are finite; going back from the loss, the first op whose output has such a "
            "gradient is \"" +
            op + "\"." + of_parameter;

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <string_view>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -75,7 +76,7 @@ class JsonLog {
     std::string line;
     for (int number = 1; std::getline(in, line); ++number) {
       bool const whole = !in.eof();  // a killed run may leave half a line at the end
-      auto const json = nlohmann::json::parse(line, nullptr, false);
+      auto const json = nlohmann::json::parse(std::string_view(line), nullptr, false);
       bool const valid =
           json.is_object() && json.contains("epoch") && json["epoch"].is_number_integer();
       expects(valid || !whole, path_.string(), ", line ", number,

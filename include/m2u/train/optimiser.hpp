@@ -30,14 +30,4 @@ concept Optimiser = requires(O& optimiser, S const& space, StepOptions const& op
   { optimiser.state() } -> std::same_as<OptimiserState<S>&>;
 };
 
-namespace detail {
-
-/// A zeroed buffer beside the parameters'.
-template <ExecutionSpace S>
-Vector<float, S> zero_buffer(S const& space, std::string const& label, std::size_t size) {
-  return Vector<float, S>(Kokkos::view_alloc(space, label), size);
-}
-
-}  // namespace detail
-
 }  // namespace m2u

@@ -31,7 +31,7 @@ class Sgd {
         table_(make_group_table(space, theta.layout(),
                                 {options_.learning_rate, options_.weight_decay}, options_.groups)),
         guard_(space, theta.values().extent(0)),
-        velocity_(detail::zero_buffer(space, "m2u::train::velocity", theta.values().extent(0))),
+        velocity_(zero_vector<float>(space, "m2u::train::velocity", theta.values().extent(0))),
         state_{"sgd", 0, {{"velocity", velocity_}}} {
     expects(options_.momentum >= 0.0 && options_.momentum < 1.0, "sgd: the momentum ",
             options_.momentum, " must be in [0, 1)");

@@ -78,6 +78,7 @@ Embeddings embed(S const& space, Model const& model, Parameters<S> const& theta,
     result.modalities.push_back({name, {}, {}, {}});
   }
   Tape<S> tape(space, theta, Mode::evaluation);
+  tape.infer_only();
   auto const take = [&](HostRows& rows, Tensor<S> const& tensor) {
     rows.append(tensor.rows(), tensor.cols(), to_host(space, tensor.value));
   };

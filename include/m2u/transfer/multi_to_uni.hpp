@@ -74,13 +74,23 @@ class MultiToUni {
   /// The representation: [samples, width of the hub].
   template <ExecutionSpace S, class R>
   Tensor<S, R> hub(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
-    using Batch = typename decltype(hub_.encoder)::template Batch<S>;
+    using Batch = HubBatch<S>;
     auto const* const modality = batch.find(HubPart::modality());
     int const present = modality == nullptr ? 0 : modality->rows.picked();
     expects(present == batch.size(), "MultiToUni: every sample needs the hub's modality \"",
             HubPart::modality(), "\", but ", batch.size() - present, " of ", batch.size(),
             " lack it");
-    return hub_.encoder(tape, batch.template get<Batch>(HubPart::modality()));
+    return encode_hub(tape, batch.template get<Batch>(HubPart::modality()));
+  }
+
+  /// What the hub's encoder takes, for example GraphBatch.
+  template <ExecutionSpace S>
+  using HubBatch = typename decltype(HubPart::encoder)::template Batch<S>;
+
+  /// The representation of samples that come without a MultiBatch.
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> encode_hub(Tape<S, R>& tape, HubBatch<S> const& batch) const {
+    return hub_.encoder(tape, batch);
   }
 
   /// Vectors of a match's or generator's modality generated from hub rows: [rows, width of the
