@@ -20,21 +20,25 @@ namespace detail {
 typedef std::uint32_t LaneWords __attribute__((vector_size(4 * random_lanes)));
 typedef std::uint64_t LanePairs __attribute__((vector_size(4 * random_lanes)));
 
-/// The low words of 64-bit lanes times a factor.
-inline LanePairs times_low(LanePairs a, LanePairs factor) {
+/// product = the low words of 64-bit lanes times a factor. Vectors go by reference: by value their
+/// calling convention would depend on the target's flags.
+inline void times_low(LanePairs const& a, LanePairs const& factor, LanePairs& product) {
 #if defined(__AVX512F__)
   // GCC takes the three times slower product of whole lanes for the expression below.
-  return (LanePairs)_mm512_mul_epu32((__m512i)a, (__m512i)factor);
+  product = (LanePairs)_mm512_mul_epu32((__m512i)a, (__m512i)factor);
 #else
-  return (a & 0xFFFFFFFFULL) * factor;
+  product = (a & 0xFFFFFFFFULL) * factor;
 #endif
 }
 
 /// High and low words of the lanes' products with a factor.
-inline void multiply_lanes(LaneWords a, std::uint32_t factor, LaneWords& high, LaneWords& low) {
+inline void multiply_lanes(LaneWords const& a, std::uint32_t factor, LaneWords& high,
+                           LaneWords& low) {
   LanePairs const by = LanePairs{} + factor;
-  LanePairs const even = times_low((LanePairs)a, by);
-  LanePairs const odd = times_low((LanePairs)a >> 32U, by);
+  LanePairs even;
+  LanePairs odd;
+  times_low((LanePairs)a, by, even);
+  times_low((LanePairs)a >> 32U, by, odd);
   high = (LaneWords)((even >> 32U) | (odd & 0xFFFFFFFF00000000ULL));
   low = (LaneWords)((even & 0xFFFFFFFFULL) | (odd << 32U));
 }
