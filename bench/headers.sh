@@ -51,8 +51,8 @@ for header in "${headers[@]}"; do
         echo "headers.sh: $header is left out, it does not compile here: $(head -n1 "$scratch/errors")" >&2
     fi
 done | sort -k2,2gr | tee "$scratch/table" | awk -v budget="$budget" '
-    { printf "%8.2f s  %s%s\n", $2, $1, $2 > budget ? "   over the budget of " budget " s" : "" }'
+    { printf "%8.2f s  %s%s\n", $2, $1, ($2 > budget ? "   over the budget of " budget " s" : "") }'
 awk -v bare="$bare" -v budget="$budget" '
     BEGIN { printf "{\"what\": \"headers\", \"kokkos_core_s\": %s, \"budget_s\": %s, \"above_kokkos_core_s\": {", bare, budget }
-    { printf "%s\n  \"%s\": %.3f", NR > 1 ? "," : "", $1, $2 }
+    { printf "%s\n  \"%s\": %.3f", (NR > 1 ? "," : ""), $1, $2 }
     END { print "\n}}" }' "$scratch/table" >"$out"
