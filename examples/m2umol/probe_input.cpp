@@ -92,7 +92,9 @@ void fill_input(ProbeInput& input, std::vector<m2u::MoleculeRecord> const& usabl
                 std::vector<ProbeRecord> const& described, Configuration const& configuration,
                 int threads) {
   PrepareBar bar;
-  auto prepared = m2u::prepare_molecules(usable, graph_only(configuration, threads), std::ref(bar));
+  auto options = graph_only(configuration, threads);
+  options.canonical = true;  // seen_molecules() knows them by it
+  auto prepared = m2u::prepare_molecules(usable, options, std::ref(bar));
   bar.done();
   for (auto const& reject : prepared.rejects.list()) {
     input.rejects.push_back(reject);
