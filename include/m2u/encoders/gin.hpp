@@ -11,6 +11,7 @@
 #include "m2u/nn/mlp.hpp"
 #include "m2u/nn/norms.hpp"
 #include "m2u/ops/activation.hpp"
+#include "m2u/ops/dropout.hpp"
 #include "m2u/ops/gine_aggregate.hpp"
 
 namespace m2u {
