@@ -11,7 +11,6 @@
 #include "m2u/graph/conformer_batch.hpp"
 #include "m2u/nn/linear.hpp"
 #include "m2u/ops/activation.hpp"
-#include "m2u/ops/add.hpp"
 #include "m2u/ops/basis_aggregate.hpp"
 #include "m2u/ops/embedding_sum.hpp"
 #include "m2u/ops/graph_norm.hpp"
