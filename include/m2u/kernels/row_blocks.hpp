@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Device code: work on blocks of rows, given as a functor that gemm_rows can take as well.
+/// Device code: work on blocks of rows, given as a functor that gemm_before can take as well.
 #pragma once
 
 #include <cstddef>
