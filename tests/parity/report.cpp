@@ -61,16 +61,21 @@ Report::Report() {
 
 void Report::row(std::string const& name, double absolute, double relative,
                  std::string const& tolerance, bool passed) {
+  char line[256];
+  std::snprintf(line, sizeof line, "%-62s %9s %9s  %-23s %s", name.c_str(),
+                number(absolute).c_str(), number(relative).c_str(), tolerance.c_str(),
+                passed ? "yes" : "NO");
+  std::puts(line);
   ++compared_;
-  failed_ += passed ? 0 : 1;
-  std::printf("%-62s %9s %9s  %-23s %s\n", name.c_str(), number(absolute).c_str(),
-              number(relative).c_str(), tolerance.c_str(), passed ? "yes" : "NO");
+  if (!passed) {
+    failed_.emplace_back(line);
+  }
 }
 
 void Report::failure(std::string const& name, std::string const& reason) {
   ++compared_;
-  ++failed_;
-  std::printf("%-62s %s  NO\n", name.c_str(), reason.c_str());
+  failed_.push_back(name + "  " + reason + "  NO");
+  std::puts(failed_.back().c_str());
 }
 
 void Report::not_compared(std::string const& name, std::string const& reason) {
@@ -78,8 +83,11 @@ void Report::not_compared(std::string const& name, std::string const& reason) {
 }
 
 bool Report::finish() const {
-  std::printf("parity: %d compared, %d failed\n", compared_, failed_);
-  return failed_ == 0 && compared_ > 0;
+  for (auto const& line : failed_) {
+    std::puts(line.c_str());
+  }
+  std::printf("parity: %d compared, %zu failed\n", compared_, failed_.size());
+  return failed_.empty() && compared_ > 0;
 }
 
 Recorded::Recorded(std::string label, std::filesystem::path const& path,

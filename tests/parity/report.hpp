@@ -19,7 +19,7 @@ namespace m2u::parity {
 /// What a tensor holds decides how close ours must be.
 enum class Kind { value, gradient, exact };
 
-/// Prints a row per comparison, counts, and in the end tells what nobody looked at.
+/// Prints a row per comparison, counts, and in the end the rows that failed once more.
 class Report {
  public:
   Report();
@@ -32,7 +32,7 @@ class Report {
 
  private:
   int compared_ = 0;
-  int failed_ = 0;
+  std::vector<std::string> failed_;  ///< rows, for a second look at the end
 };
 
 /// The tensors of one file of recorded values. Each is compared, fed to our model, or left out with

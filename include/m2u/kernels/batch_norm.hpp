@@ -5,6 +5,7 @@
 
 #include "m2u/core/matrix.hpp"
 #include "m2u/kernels/elementwise.hpp"
+#include "m2u/kernels/row_blocks.hpp"
 
 namespace m2u::kernels {
 
@@ -23,16 +24,13 @@ void batch_moment_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> con
         R const share = R(1) / static_cast<R>(last - first);
         R* const mean = means.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
         R* const square = squares.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          mean[j] = R(0);
-          square[j] = R(0);
-        });
-        for (int i = first; i < last; ++i) {
-          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                               [&](int j) { mean[j] += in[j]; });
-        }
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { mean[j] *= share; });
+        R const* const all = x.data();
+        auto const value = [=](int i, int j) {
+          return all[static_cast<std::ptrdiff_t>(i) * cols + j];
+        };
+        sum_block_rows(team, first, last, cols, share, value, mean);
+        team.team_barrier();
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { square[j] = R(0); });
         for (int i = first; i < last; ++i) {
           R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
@@ -120,20 +118,17 @@ void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
         R const* const mean = statistics.data();
         R const* const rstd = mean + cols;
         auto const offset = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R* const scaled = dgamma.data() + offset;
-        R* const plain = dbeta.data() + offset;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          scaled[j] = R(0);
-          plain[j] = R(0);
-        });
-        for (int i = first; i < last; ++i) {
-          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            scaled[j] += gradient[j] * (in[j] - mean[j]) * rstd[j];
-            plain[j] += gradient[j];
-          });
-        }
+        R const* const in = x.data();
+        R const* const gradient = dy.data();
+        auto const plain = [=](int i, int j) {
+          return gradient[static_cast<std::ptrdiff_t>(i) * cols + j];
+        };
+        auto const scaled = [=](int i, int j) {
+          auto const at = static_cast<std::ptrdiff_t>(i) * cols + j;
+          return gradient[at] * (in[at] - mean[j]) * rstd[j];
+        };
+        sum_block_rows(team, first, last, cols, R(1), scaled, dgamma.data() + offset);
+        sum_block_rows(team, first, last, cols, R(1), plain, dbeta.data() + offset);
       });
 }
 

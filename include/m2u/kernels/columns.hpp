@@ -5,6 +5,7 @@
 
 #include "m2u/core/matrix.hpp"
 #include "m2u/kernels/elementwise.hpp"
+#include "m2u/kernels/row_blocks.hpp"
 
 namespace m2u::kernels {
 
@@ -20,12 +21,11 @@ void column_sum_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> const
         int const first = block * rows_per_block;
         int const last = Kokkos::min(rows, first + rows_per_block);
         R* const out = partial.data() + static_cast<std::ptrdiff_t>(block) * cols;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) { out[j] = R(0); });
-        for (int i = first; i < last; ++i) {
-          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                               [&](int j) { out[j] += in[j]; });
-        }
+        R const* const in = x.data();
+        auto const value = [=](int i, int j) {
+          return in[static_cast<std::ptrdiff_t>(i) * cols + j];
+        };
+        sum_block_rows(team, first, last, cols, R(1), value, out);
       });
 }
 

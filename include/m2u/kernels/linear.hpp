@@ -6,6 +6,7 @@
 
 #include "m2u/core/activation.hpp"
 #include "m2u/kernels/dropout.hpp"
+#include "m2u/kernels/row_blocks.hpp"
 
 namespace m2u::kernels {
 
@@ -156,14 +157,12 @@ struct LinearDelta {
   template <class Team>
   KOKKOS_INLINE_FUNCTION void add_rows(Team const& team, int first, int last) const {
     R const* const from = delta != nullptr ? delta : dy;
-    R* const KOKKOS_RESTRICT sum =
-        partial + static_cast<std::ptrdiff_t>(first / rows_per_block) * cols;
-    auto const range = Kokkos::TeamVectorRange(team, cols);
-    Kokkos::parallel_for(range, [=](int j) { sum[j] = R(0); });
-    for (int row = first; row < last; ++row) {
-      R const* const KOKKOS_RESTRICT in = from + static_cast<std::ptrdiff_t>(row) * cols;
-      Kokkos::parallel_for(range, [=](int j) { sum[j] += in[j]; });
-    }
+    auto const columns = cols;
+    auto const value = [=](int i, int j) {
+      return from[static_cast<std::ptrdiff_t>(i) * columns + j];
+    };
+    sum_block_rows(team, first, last, cols, R(1), value,
+                   partial + static_cast<std::ptrdiff_t>(first / rows_per_block) * cols);
   }
 };
 

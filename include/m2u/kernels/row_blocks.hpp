@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "m2u/core/matrix.hpp"
 #include "m2u/core/space.hpp"
 
 namespace m2u::kernels {
@@ -17,6 +18,29 @@ void for_row_blocks(S const& space, char const* label, int rows, F const& f) {
         int const first = team.league_rank() * rows_per_block;
         f(team, first, Kokkos::min(rows, first + rows_per_block));
       });
+}
+
+/// sums[j] = factor · Σ of value(i, j) over rows first … last - 1, for every column j. Summed in
+/// double: sums over a block of rows whose terms cancel out in the end, as those behind a batch norm
+/// do, would else leave the rounding of each step. Some columns at a time stay in registers.
+template <class Team, class R, class Value>
+KOKKOS_INLINE_FUNCTION void sum_block_rows(Team const& team, int first, int last, int cols,
+                                           R factor, Value const& value, R* sums) {
+  constexpr int width = on_host<typename Team::execution_space> ? 64 : 1;
+  int const pieces = (cols + width - 1) / width;
+  Kokkos::parallel_for(Kokkos::TeamVectorRange(team, pieces), [&](int piece) {
+    int const begin = piece * width;
+    int const count = Kokkos::min(width, cols - begin);
+    double total[width] = {};
+    for (int i = first; i < last; ++i) {
+      for (int k = 0; k < count; ++k) {
+        total[k] += static_cast<double>(value(i, begin + k));
+      }
+    }
+    for (int k = 0; k < count; ++k) {
+      sums[begin + k] = factor * static_cast<R>(total[k]);
+    }
+  });
 }
 
 /// A functor on blocks of rows as one that also gets a pointer to them, of a matrix of `cols`
