@@ -18,9 +18,10 @@ struct BioVocabulary {
   bool operator==(BioVocabulary const&) const = default;
 };
 
-struct Configuration {
+struct ModelConfiguration {
   /// "pretraining": the hub and every modality's encoder, adapter and objective. "package": the
-  /// hub, the adapters and the fusion head, as the authors' package has them.
+  /// hub, the adapters and the fusion head, as the authors' package has them. "property": what
+  /// fine-tuning makes, which predicts labels.
   std::string form = "pretraining";
   // The hub, a GraphGPS on the 2D graph.
   int width = 128;
@@ -46,14 +47,51 @@ struct Configuration {
   float classifier_weight = 0.5F;
   bool three_passes = false;  ///< encode the hub once per modality, as published
 
+  bool operator==(ModelConfiguration const&) const = default;
+};
+
+/// What a fine-tuned model predicts, and how.
+struct Prediction {
+  std::string head = "fusion";        ///< of 2D and generated vectors, or "2d": of the 2D vector
+  std::string task;                   ///< "classification" (two classes) or "regression"
+  std::vector<std::string> labels;    ///< names
+  int hidden = 128;                   ///< units of the head
+  std::vector<double> mean;           ///< regression: labels are mean + scale · output
+  std::vector<double> scale;
+
+  bool operator==(Prediction const&) const = default;
+};
+
+struct Configuration : ModelConfiguration {
+  Prediction prediction;  ///< if the form is "property"
+
+  /// Whether the model makes one vector of the 2D and the generated ones.
+  bool fuses() const {
+    return form == "package" || (form == "property" && prediction.head == "fusion");
+  }
+
   bool operator==(Configuration const&) const = default;
 };
 
 NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(BioVocabulary, name, size, terms)
-NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Configuration, form, width, layers, heads, dropout,
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(Prediction, head, task, labels, hidden, mean, scale)
+NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModelConfiguration, form, width, layers, heads, dropout,
                                    attention_dropout, encoding_steps, encoding_width, atoms,
                                    geometry, cutoff, conformer_width, conformer_middle,
                                    conformer_blocks, text_width, text_projection, bio, temperature,
                                    classifier_weight, three_passes)
+
+inline void to_json(nlohmann::json& json, Configuration const& configuration) {
+  to_json(json, static_cast<ModelConfiguration const&>(configuration));
+  if (configuration.form == "property") {
+    json["prediction"] = configuration.prediction;
+  }
+}
+inline void from_json(nlohmann::json const& json, Configuration& configuration) {
+  from_json(json, static_cast<ModelConfiguration&>(configuration));
+  if (configuration.form == "property") {
+    json.at("prediction").get_to(configuration.prediction);
+  }
+}
 
 }  // namespace m2umol

@@ -9,8 +9,6 @@
 #include <utility>
 
 #include "m2u/core/version.hpp"
-#include "m2u/data/loader.hpp"
-#include "m2u/data/table_dataset.hpp"
 #include "m2u/parameters/save_load.hpp"
 #include "m2u/train/adam.hpp"
 #include "m2u/train/checkpoint.hpp"
@@ -18,6 +16,7 @@
 #include "m2u/train/progress.hpp"
 #include "m2u/train/trainer.hpp"
 
+#include "m2umol/engine_state.hpp"
 #include "m2umol/model.hpp"
 
 namespace m2umol {
@@ -43,23 +42,6 @@ std::string molecules_sum(m2u::Table const& table, std::vector<int> const& rows)
   }
   return std::to_string(sum.value());
 }
-
-/// Callback that measures held-out retrieval, hands it to the log and keeps that of the last epoch.
-struct Evaluation {
-  std::function<std::vector<HeldOut>()> measure;
-  int every = 1;
-  std::optional<std::vector<HeldOut>>* last = nullptr;
-  void on_epoch(m2u::EpochInfo& info) const {
-    bool const at_end = info.epoch == info.epochs;
-    if (measure && every > 0 && (info.epoch % every == 0 || at_end)) {
-      auto measured = measure();
-      info.extra["retrieval"] = m2umol::to_json(measured);
-      if (at_end) {
-        *last = std::move(measured);
-      }
-    }
-  }
-};
 
 m2u::TrainSchedule schedule_of(PretrainOptions const& options) {
   if (options.schedule == "cosine") {
@@ -105,104 +87,66 @@ nlohmann::json must_agree(Configuration const& model, PretrainOptions const& opt
           {"molecules (checksum)", molecules}};
 }
 
-}  // namespace
-
-/// A model and its numbers, whatever its type.
-struct Engine::State {
-  explicit State(Configuration c) : configuration(std::move(c)) {}
-  State(State const&) = delete;
-  State& operator=(State const&) = delete;
-  virtual ~State() = default;
-
-  virtual m2u::Parameters<Space> const& theta() const = 0;
-  virtual m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                                m2u::EmbedOptions const& options, int threads) const = 0;
-  virtual m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
-                                  Evaluation const& evaluation, PretrainOptions const& options) = 0;
-
-  Configuration configuration;
-  nlohmann::json training = nlohmann::json::object();
-};
-
+/// A model that learns from modalities.
 template <class Model>
-struct Engine::StateOf final : Engine::State {
-  /// @param make (ParameterLayout&, Configuration const&) → the model
-  template <class Make>
-  StateOf(Configuration c, std::optional<std::uint64_t> seed, Make const& make)
-      : State(std::move(c)),
-        model(make(layout, configuration)),
-        values(seed ? m2u::Parameters<Space>(Space{}, layout, m2u::Seed{*seed})
-                    : m2u::Parameters<Space>(Space{}, layout)) {}
-
-  m2u::Parameters<Space> const& theta() const override { return values; }
-
-  m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                        m2u::EmbedOptions const& options, int threads) const override {
-    std::vector<std::string> const hub{std::string(Model::hub_modality())};
-    auto source = m2u::batches<Space>(
-        m2u::TableDataset(table, options.real ? std::vector<std::string>{} : hub),
-        {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
-    return m2u::embed(Space{}, model, values, source, options);
-  }
+struct PretrainingState final : StateOf<Model> {
+  using StateOf<Model>::StateOf;
 
   m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
                           Evaluation const& evaluation, PretrainOptions const& options) override {
-    if constexpr (Model::learns()) {
-      std::vector<m2u::ParameterGroup> groups{{"3d", options.conformer_learning_rate, {}}};
-      for (int layer = 0; layer < configuration.layers; ++layer) {
-        groups.push_back({"hub.layer" + std::to_string(layer), options.layer_learning_rate, {}});
-      }
-      m2u::Adam<Space> adam{values,
-                            {.learning_rate = options.learning_rate,
-                             .weight_decay = options.weight_decay,
-                             .groups = groups}};
-      auto source = m2u::batches<Space>(
-          m2u::TableDataset(
-              table, modalities_in_use(table, options.without),
-              {.hub_parts = configuration.three_passes ? std::string(Model::hub_modality())
-                                                       : std::string()}),
-          {.size = options.batch,
-           .seed = options.seed,
-           .shuffle = options.shuffle,
-           .threads = options.threads},
-          train);
-      m2u::Trainer trainer{model,
-                           values,
-                           adam,
-                           evaluation,
-                           m2u::ProgressBar{{.unit = "molecules"}},
-                           m2u::JsonLog{options.run / "log.jsonl"},
-                           m2u::Checkpoints{options.run}};
-      auto const fixed = must_agree(configuration, options, molecules_sum(table, train));
-      return trainer.fit(source, {.epochs = options.epochs,
-                                  .schedule = schedule_of(options),
-                                  .clip_norm = options.clip_norm,
-                                  .seed = m2u::Seed{options.seed},
-                                  .resume = options.resume,
-                                  .configuration = fixed.dump()});
-    } else {
-      m2u::fail("a model in the package's form has no encoders of its modalities: it can't be "
-                "pre-trained");
+    auto const& configuration = this->configuration;
+    std::vector<m2u::ParameterGroup> groups{{"3d", options.conformer_learning_rate, {}}};
+    for (int layer = 0; layer < configuration.layers; ++layer) {
+      groups.push_back({"hub.layer" + std::to_string(layer), options.layer_learning_rate, {}});
     }
+    m2u::Adam<Space> adam{this->values,
+                          {.learning_rate = options.learning_rate,
+                           .weight_decay = options.weight_decay,
+                           .groups = groups}};
+    auto source = m2u::batches<Space>(
+        m2u::TableDataset(table, modalities_in_use(table, options.without),
+                          {.hub_parts = configuration.three_passes
+                                            ? std::string(Model::hub_modality())
+                                            : std::string()}),
+        {.size = options.batch,
+         .seed = options.seed,
+         .shuffle = options.shuffle,
+         .threads = options.threads},
+        train);
+    m2u::Trainer trainer{this->model,
+                         this->values,
+                         adam,
+                         evaluation,
+                         m2u::ProgressBar{{.unit = "molecules"}},
+                         m2u::JsonLog{options.run / "log.jsonl"},
+                         m2u::Checkpoints{options.run}};
+    auto const fixed = must_agree(configuration, options, molecules_sum(table, train));
+    return trainer.fit(source, {.epochs = options.epochs,
+                                .schedule = schedule_of(options),
+                                .clip_norm = options.clip_norm,
+                                .seed = m2u::Seed{options.seed},
+                                .resume = options.resume,
+                                .configuration = fixed.dump()});
   }
-
-  m2u::ParameterLayout layout;
-  Model model;
-  m2u::Parameters<Space> values;
 };
+
+}  // namespace
 
 std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration,
                                                   std::optional<std::uint64_t> seed) {
-  auto const build = [&](auto const& make) -> std::unique_ptr<State> {
-    using Model = decltype(make(std::declval<m2u::ParameterLayout&>(), configuration));
-    return std::make_unique<StateOf<Model>>(std::move(configuration), seed, make);
-  };
+  if (configuration.form == "property") {
+    return make_property_state(std::move(configuration), seed);
+  }
   if (configuration.form == "package") {
-    return build([](auto& layout, auto const& c) { return make_package_model(layout, c); });
+    return build_state<StateOf>(std::move(configuration), seed, [](auto& layout, auto const& c) {
+      return make_package_model(layout, c);
+    });
   }
   m2u::expects(configuration.form == "pretraining", "there is no form of models \"",
-               configuration.form, "\"; there are pretraining and package");
-  return build([](auto& layout, auto const& c) { return make_model(layout, c); });
+               configuration.form, "\"; there are pretraining, package and property");
+  return build_state<PretrainingState>(
+      std::move(configuration), seed,
+      [](auto& layout, auto const& c) { return make_model(layout, c); });
 }
 
 Engine::Engine(Configuration configuration, std::uint64_t seed)
@@ -268,6 +212,27 @@ Engine Engine::load(std::filesystem::path const& path) {
   }
   m2u::assign_parameters(state->theta(), file);
   return Engine(std::move(state));
+}
+
+m2u::HostRows Engine::predict(m2u::Table const& table, std::vector<int> rows, int threads) const {
+  auto predictions = state_->predict(table, std::move(rows), threads);
+  auto const& prediction = state_->configuration.prediction;
+  for (std::size_t i = 0; i < predictions.values.size(); ++i) {
+    auto& value = predictions.values[i];
+    auto const label = i % prediction.labels.size();
+    value = prediction.task == "regression"
+                ? static_cast<float>(prediction.mean.at(label) +
+                                     prediction.scale.at(label) * static_cast<double>(value))
+                : m2u::sigmoid(value);
+  }
+  return predictions;
+}
+
+FinetuneOutcome Engine::finetune(m2u::Table const& table, m2u::Labels const& labels,
+                                 std::vector<int> const& train,
+                                 std::function<double()> const& validate,
+                                 FinetuneOptions const& options) {
+  return state_->finetune(table, labels, train, validate, options);
 }
 
 m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,

@@ -11,10 +11,11 @@
 
 #include <nlohmann/json.hpp>
 
+#include "m2u/data/labels.hpp"
 #include "m2u/data/table.hpp"
 #include "m2u/parameters/safetensors.hpp"
 #include "m2u/train/info.hpp"
-#include "m2u/transfer/embed.hpp"
+#include "m2u/transfer/embeddings.hpp"
 
 #include "m2umol/configuration.hpp"
 #include "m2umol/held_out.hpp"
@@ -48,6 +49,27 @@ struct PretrainOutcome {
   std::optional<std::vector<HeldOut>> held_out;
 };
 
+struct FinetuneOptions {
+  std::filesystem::path log;  ///< file that gets a line per epoch
+  int epochs = 50;
+  int batch = 32;
+  double learning_rate = 5e-4;          ///< of the head and the fusion
+  double encoder_learning_rate = 2e-4;  ///< of what was pre-trained; 0: it is frozen
+  double weight_decay = 0.0;            ///< decoupled (AdamW)
+  double clip_norm = 0.0;
+  std::string schedule = "cosine";  ///< after a warm-up of an epoch; or "constant"
+  int patience = 0;                 ///< stop after so many epochs without a better one; 0: never
+  bool highest = true;              ///< the best validation score is the highest
+  std::uint64_t seed = 0;           ///< of the order and of dropout
+  int threads = 2;                  ///< of the loader
+};
+
+struct FinetuneOutcome {
+  m2u::FitResult fit;
+  int best_epoch = 0;       ///< whose parameters the model has now
+  double best_score = 0.0;  ///< on the validation part
+};
+
 class Engine {
  public:
   /// A new model. @param seed of the initial values.
@@ -77,15 +99,26 @@ class Engine {
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
                         m2u::EmbedOptions const& options, int threads) const;
 
+  /// What a fine-tuned model says of some rows: [rows, labels], chances of the label 1 or numbers in
+  /// the labels' units. @throws m2u::Error if the model was not fine-tuned.
+  m2u::HostRows predict(m2u::Table const& table, std::vector<int> rows, int threads) const;
+
+  /// Fine-tunes a model of the form "property" on the rows `train`, and goes back to the epoch that
+  /// was best on validation.
+  /// @param labels of all rows of the table; of a regression in units of the prediction's scale
+  /// @param validate the score of the model as it is, called after every epoch
+  FinetuneOutcome finetune(m2u::Table const& table, m2u::Labels const& labels,
+                           std::vector<int> const& train, std::function<double()> const& validate,
+                           FinetuneOptions const& options);
+
   /// Trains on the rows `train`; each epoch is evaluated on `held_out` and logged to run/log.jsonl.
   /// @throws m2u::Error if the table does not fit the configuration or training diverges.
   PretrainOutcome pretrain(m2u::Table const& table, std::vector<int> const& train,
                            std::vector<int> const& held_out, PretrainOptions const& options);
 
+  struct State;  ///< a model of some type with its numbers
+
  private:
-  struct State;
-  template <class Model>
-  struct StateOf;
   /// @param seed of the initial values; none for zeros, if they are read next
   static std::unique_ptr<State> make_state(Configuration configuration,
                                            std::optional<std::uint64_t> seed);

@@ -15,6 +15,7 @@
 #include "m2u/objectives/modality_classifier.hpp"
 #include "m2u/objectives/nt_xent.hpp"
 #include "m2u/transfer/fusion.hpp"
+#include "m2u/transfer/label_head.hpp"
 #include "m2u/transfer/multi_to_uni.hpp"
 
 #include "m2umol/configuration.hpp"
@@ -85,8 +86,10 @@ inline auto make_model(m2u::ParameterLayout& layout, Configuration const& option
   return make_model(layout, options, conformer_encoder(layout, options));
 }
 
-/// The authors' package: the hub and the adapters, and the fusion of what they generate.
-inline auto make_package_model(m2u::ParameterLayout& layout, Configuration const& options) {
+/// The hub and the adapters, the fusion of what they generate, and tasks that learn from it.
+template <class... Tasks>
+auto make_fusion_model(m2u::ParameterLayout& layout, Configuration const& options,
+                       Tasks const&... tasks) {
   int const width = options.width;
   auto const adapter = [&](char const* name) {
     return m2u::LinearAdapter{layout.scope(name), width, width};
@@ -99,7 +102,39 @@ inline auto make_package_model(m2u::ParameterLayout& layout, Configuration const
       m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), width}),
       m2u::fused(
           m2u::Fusion{layout.scope("fusion"),
-                      {.width = width, .heads = options.heads, .dropout = options.dropout}})};
+                      {.width = width, .heads = options.heads, .dropout = options.dropout}}),
+      tasks...};
+}
+
+/// The authors' package.
+inline auto make_package_model(m2u::ParameterLayout& layout, Configuration const& options) {
+  return make_fusion_model(layout, options);
+}
+
+inline m2u::LabelHead label_head(m2u::ParameterLayout& layout, Configuration const& options,
+                                 bool normalise) {
+  auto const& prediction = options.prediction;
+  return m2u::LabelHead{layout.scope("head"),
+                        {.in = options.width,
+                         .hidden = prediction.hidden,
+                         .tasks = static_cast<int>(prediction.labels.size()),
+                         .dropout = options.dropout,
+                         .normalise = normalise,
+                         .loss = prediction.task == "regression"
+                                     ? m2u::LabelLoss::squared_error
+                                     : m2u::LabelLoss::binary_cross_entropy}};
+}
+
+/// Fine-tuning with the fusion of 2D and generated vectors.
+inline auto make_fused_property_model(m2u::ParameterLayout& layout, Configuration const& options) {
+  return make_fusion_model(layout, options,
+                           m2u::task<"labels">(label_head(layout, options, false)));
+}
+
+/// Fine-tuning of the 2D encoder alone.
+inline auto make_plain_property_model(m2u::ParameterLayout& layout, Configuration const& options) {
+  return m2u::MultiToUni{m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}),
+                         m2u::task<"labels">(label_head(layout, options, true))};
 }
 
 }  // namespace m2umol

@@ -47,14 +47,14 @@ void add_vectors(Engine const& engine, m2u::Table const& table, int threads, boo
 std::vector<ProbeMethod> all_methods(Engine const& engine, ProbeInput const& input,
                                      ProbeArguments const& arguments, Common const& common) {
   std::vector<ProbeMethod> methods{{pretrained, pooled_only, {}}, {pretrained, all_vectors, {}}};
-  std::cerr << "probe: vectors of " << input.graphs.size() << " molecules\n";
-  add_vectors(engine, input.graphs, common.threads, !arguments.raw, methods[0], methods[1]);
+  std::cerr << "probe: vectors of " << input.molecules.graphs.size() << " molecules\n";
+  add_vectors(engine, input.molecules.graphs, common.threads, !arguments.raw, methods[0], methods[1]);
   if (arguments.random_inits > 0) {
     ProbeMethod pooled{random_init, pooled_only, {}};
     ProbeMethod with_generated{random_init, all_vectors, {}};
     for (int i = 0; i < arguments.random_inits; ++i) {
       add_vectors(Engine(engine.configuration(), common.seed + static_cast<std::uint64_t>(i)),
-                  input.graphs, common.threads, !arguments.raw, pooled, with_generated);
+                  input.molecules.graphs, common.threads, !arguments.raw, pooled, with_generated);
     }
     methods.push_back(std::move(pooled));
     methods.push_back(std::move(with_generated));
@@ -94,11 +94,8 @@ void run_probe(ProbeArguments const& arguments, Common const& common) {
   if (!arguments.out.empty()) {
     expect_writable(arguments.out);
   }
-  auto input = read_probe_input(arguments, engine.configuration(), common.threads);
-  if (!arguments.seen.empty()) {
-    input.data.seen = seen_molecules(input.data, arguments.seen);
-  }
-  warn_of_rejects(input, arguments.table);
+  auto const input = read_probe_input(arguments, engine.configuration(), common.threads);
+  warn_of_rejects(input.molecules, arguments.table);
   std::vector<m2u::ScaffoldSplit> splits;
   for (int s = 0; s < arguments.splits; ++s) {
     splits.push_back(m2u::random_scaffold_split(

@@ -1,233 +1,34 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2umol/probe_input.hpp"
 
-#include <charconv>
-#include <iostream>
-#include <sstream>
-#include <unordered_set>
-
-#include "m2u/chem/fingerprint.hpp"
-#include "m2u/chem/prepare.hpp"
-#include "m2u/chem/read.hpp"
-#include "m2u/data/shard.hpp"
-
-#include "m2umol/program.hpp"
+#include <utility>
 
 namespace m2umol {
 
-namespace fs = std::filesystem;
-
-namespace {
-
-/// Names of label columns: each argument is one, or several with commas between.
-std::vector<std::string> label_columns(ProbeArguments const& arguments) {
-  m2u::DelimitedReader const header(arguments.table);
-  std::vector<std::string> columns;
-  for (auto const& text : arguments.labels) {
-    std::istringstream parts(text);
-    if (header.has_column(text)) {
-      columns.push_back(text);
-    } else {
-      for (std::string name; std::getline(parts, name, ',');) {
-        header.column(name);  // an Error that lists the columns
-        columns.push_back(name);
-      }
-    }
-  }
-  for (auto name = columns.begin(); name != columns.end(); ++name) {
-    m2u::expects(std::find(columns.begin(), name, *name) == name, "--labels names \"", *name,
-                 "\" twice");
-    m2u::expects(*name != arguments.smiles, "--labels names the SMILES column \"", *name, '"');
-  }
-  m2u::expects(!columns.empty(), "--labels names no column");
-  return columns;
-}
-
-/// A label as a number, NaN if it is missing. @throws m2u::Error saying what is wrong with it.
-double label_of(std::string text, std::string const& column, bool regression) {
-  std::erase(text, ' ');
-  if (text.empty()) {
-    return std::numeric_limits<double>::quiet_NaN();
-  }
-  double value = 0.0;
-  auto const* const end = text.data() + text.size();
-  auto const parsed = std::from_chars(text.data(), end, value);
-  bool const number = parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(value);
-  m2u::expects(number && (regression || value == 0.0 || value == 1.0), "the label \"", column,
-               "\" is \"", text.substr(0, 40), "\"; labels are ",
-               regression ? "finite numbers" : "0 or 1 (numbers: --regression)", " or empty");
-  return value;
-}
-
-/// A record's scaffold, fingerprint and labels, or why it can't be used.
-struct ProbeRecord {
-  std::string scaffold;
-  std::vector<int> bits;
-  std::vector<double> labels;
-  std::string reject;
-};
-
-ProbeRecord describe(m2u::MoleculeRecord const& record, std::vector<std::string> const& columns,
-                     bool regression) {
-  ProbeRecord result;
-  try {
-    bool any = false;
-    for (std::size_t i = 0; i < columns.size(); ++i) {
-      result.labels.push_back(label_of(record.extras.at(i), columns[i], regression));
-      any = any || !std::isnan(result.labels.back());
-    }
-    m2u::expects(any, "it has no label");
-    auto const parsed = m2u::parse_molecule(record);
-    m2u::expects(static_cast<bool>(parsed), parsed.reason);
-    result.scaffold = m2u::scaffold_smiles(*parsed.mol);
-    result.bits = m2u::morgan_fingerprint(*parsed.mol, {.radius = 2, .bits = morgan_bits});
-  } catch (std::exception const& error) {
-    result.reject = error.what();
-  }
-  return result;
-}
-
-/// Keeps those records that featurise, with all that is known about them.
-void fill_input(ProbeInput& input, std::vector<m2u::MoleculeRecord> const& usable,
-                std::vector<ProbeRecord> const& described, Configuration const& configuration,
-                int threads) {
-  PrepareBar bar;
-  auto options = graph_only(configuration, threads);
-  options.canonical = true;  // seen_molecules() knows them by it
-  auto prepared = m2u::prepare_molecules(usable, options, std::ref(bar));
-  bar.done();
-  for (auto const& reject : prepared.rejects.list()) {
-    input.rejects.push_back(reject);
-  }
-  auto const lines = prepared.table.column<int>("line");
+ProbeInput read_probe_input(ProbeArguments const& arguments, Configuration const& configuration,
+                            int threads) {
+  LabelSource source = arguments;
+  source.fingerprints = true;
+  ProbeInput input{{}, read_labelled(source, configuration, threads), {morgan_bits, {}, false}};
+  auto& molecules = input.molecules;
   auto& data = input.data;
-  input.fingerprints = {morgan_bits, {}, false};
-  // The table's rows are the records in their order, without those that could not be used.
-  for (std::size_t i = 0; i < usable.size(); ++i) {
-    int const row = static_cast<int>(data.smiles.size());
-    if (row == prepared.table.size() || lines[row][0] != static_cast<int>(usable[i].line)) {
-      continue;
-    }
-    data.smiles.emplace_back(prepared.table.text("smiles", row));
-    data.scaffolds.push_back(described[i].scaffold);
-    for (std::size_t task = 0; task < data.tasks.size(); ++task) {
-      data.tasks[task].labels.push_back(described[i].labels[task]);
-    }
+  data.scaffolds = molecules.scaffolds;
+  data.tasks = molecules.tasks;
+  data.regression = arguments.regression;
+  if (arguments.c) {
+    data.grid = {*arguments.c};
+  }
+  for (auto const& bits : molecules.bits) {
     auto const first = input.fingerprints.values.size();
     input.fingerprints.values.resize(first + morgan_bits, 0.0F);
-    for (int const bit : described[i].bits) {
+    for (int const bit : bits) {
       input.fingerprints.values[first + static_cast<std::size_t>(bit)] = 1.0F;
     }
   }
-  input.graphs = std::move(prepared.table);
-}
-
-/// How many records were rejected, and why the first was.
-std::string reject_note(ProbeInput const& input) {
-  return input.rejects.empty()
-             ? std::string()
-             : "; " + std::to_string(input.rejects.size()) + " of " +
-                   std::to_string(input.records) + " records were rejected, the first at line " +
-                   std::to_string(input.rejects.front().line) + ": " + input.rejects.front().reason;
-}
-
-/// @throws m2u::Error if there is nothing to predict.
-void check_labels(ProbeInput const& input, ProbeArguments const& arguments) {
-  m2u::expects(!input.data.smiles.empty(), arguments.table,
-               " holds no molecule with a label that can be used", reject_note(input));
-  for (auto const& task : input.data.tasks) {
-    bool const varied = std::any_of(task.labels.begin(), task.labels.end(), [&](double label) {
-      return !std::isnan(label) && std::any_of(task.labels.begin(), task.labels.end(),
-                                               [&](double other) { return other < label; });
-    });
-    m2u::expects(varied, "the column \"", task.name, "\" of ", arguments.table,
-                 " holds no two different labels, so there is nothing to learn from it",
-                 reject_note(input));
+  if (!arguments.seen.empty()) {
+    data.seen = seen_molecules(molecules.smiles, arguments.seen);
   }
-}
-
-}  // namespace
-
-ProbeInput read_probe_input(ProbeArguments const& arguments, Configuration const& configuration,
-                            int threads) {
-  ProbeInput input;
-  auto const columns = label_columns(arguments);
-  m2u::MoleculeReaderOptions options;
-  options.smiles = arguments.smiles;
-  options.extras = columns;
-  m2u::Rejects malformed;
-  auto const records = m2u::read_molecules(arguments.table, malformed, options);
-  input.rejects = malformed.list();
-  input.records = records.size() + malformed.size();
-  input.data.regression = arguments.regression;
-  if (arguments.c) {
-    input.data.grid = {*arguments.c};
-  }
-  for (auto const& column : columns) {
-    input.data.tasks.push_back({column, {}});
-  }
-  std::vector<ProbeRecord> described(records.size());
-  oneapi::tbb::task_arena arena(threads);
-  arena.execute([&] {
-    oneapi::tbb::parallel_for(std::size_t{0}, records.size(), [&](std::size_t i) {
-      described[i] = describe(records[i], columns, arguments.regression);
-    });
-  });
-  std::vector<m2u::MoleculeRecord> usable;
-  std::vector<ProbeRecord> usable_described;
-  for (std::size_t i = 0; i < records.size(); ++i) {
-    if (!described[i].reject.empty()) {
-      input.rejects.push_back({records[i].line, m2u::input_of(records[i]), described[i].reject});
-      continue;
-    }
-    m2u::MoleculeRecord plain;
-    plain.line = records[i].line;
-    plain.id = records[i].id;
-    plain.smiles = records[i].smiles;
-    plain.title_as_id = true;  // ids may repeat here: records are known by their line
-    usable.push_back(std::move(plain));
-    usable_described.push_back(std::move(described[i]));
-  }
-  fill_input(input, usable, usable_described, configuration, threads);
-  std::sort(input.rejects.begin(), input.rejects.end(),
-            [](auto const& a, auto const& b) { return a.line < b.line; });
-  check_labels(input, arguments);
   return input;
-}
-
-void warn_of_rejects(ProbeInput const& input, std::string const& table) {
-  constexpr std::size_t most = 20;
-  if (input.rejects.empty()) {
-    return;
-  }
-  std::cerr << "m2umol: warning: " << input.rejects.size() << " of " << input.records
-            << " records of " << table << " can't be used:\n";
-  for (std::size_t i = 0; i < std::min(most, input.rejects.size()); ++i) {
-    auto const& reject = input.rejects[i];
-    std::cerr << "  line " << reject.line << ": " << reject.input.substr(0, 60) << ": "
-              << reject.reason << '\n';
-  }
-  if (input.rejects.size() > most) {
-    std::cerr << "  and " << input.rejects.size() - most << " more (all are in --out)\n";
-  }
-}
-
-std::vector<bool> seen_molecules(ProbeData const& data, fs::path const& folder) {
-  auto const table = m2u::open_shards(folder);
-  m2u::expects(table.has("smiles"), folder.string(), " has no column \"smiles\"");
-  auto const held_out =
-      table.has("held_out") ? table.column<char>("held_out") : m2u::Column<char>();
-  std::unordered_set<std::string> trained;
-  for (int row = 0; row < table.size(); ++row) {
-    if (!table.has("held_out") || held_out[row].empty() || held_out[row][0] != 1) {
-      trained.emplace(table.text("smiles", row));
-    }
-  }
-  std::vector<bool> seen;
-  for (auto const& smiles : data.smiles) {
-    seen.push_back(trained.contains(smiles));
-  }
-  return seen;
 }
 
 }  // namespace m2umol

@@ -59,8 +59,8 @@ nlohmann::json json_of(std::vector<std::vector<std::vector<TaskScore>>> const& r
 nlohmann::json json_of(ProbeInput const& input, std::vector<m2u::ScaffoldSplit> const& splits,
                        std::uint64_t seed) {
   auto const& data = input.data;
-  nlohmann::json result{{"molecules", data.smiles.size()},
-                        {"records", input.records},
+  nlohmann::json result{{"molecules", input.molecules.size()},
+                        {"records", input.molecules.records},
                         {"metric", data.regression ? "RMSE" : "ROC-AUC"},
                         {"labels", nlohmann::json::array()},
                         {"c", data.grid},
@@ -69,7 +69,7 @@ nlohmann::json json_of(ProbeInput const& input, std::vector<m2u::ScaffoldSplit> 
   for (auto const& task : data.tasks) {
     result["labels"].push_back(task.name);
   }
-  for (auto const& reject : input.rejects) {
+  for (auto const& reject : input.molecules.rejects) {
     result["rejected"].push_back(
         {{"line", reject.line}, {"input", reject.input}, {"reason", reject.reason}});
   }
@@ -118,7 +118,7 @@ std::vector<ProbeRow> probe_rows(std::vector<ProbeMethod> const& methods,
 void describe_study(ProbeInput const& input, ProbeArguments const& arguments) {
   auto const& data = input.data;
   std::cout << "linear probe of " << arguments.model << " on " << arguments.table << ": "
-            << data.smiles.size() << " molecules, " << data.tasks.size()
+            << input.molecules.size() << " molecules, " << data.tasks.size()
             << (data.tasks.size() == 1 ? " label, " : " labels, ") << arguments.splits
             << " random scaffold splits; vectors "
             << (arguments.raw ? "as they are" : "standardised") << ", C ";

@@ -21,21 +21,16 @@
 #include "m2u/train/logistic_regression.hpp"
 #include "m2u/train/metrics.hpp"
 
-namespace m2umol {
+#include "m2umol/labelled.hpp"
 
-/// What is to be predicted.
-struct ProbeTask {
-  std::string name;
-  std::vector<double> labels;  ///< one per molecule, NaN if missing
-};
+namespace m2umol {
 
 /// The weights of the data from which the validation part chooses.
 inline constexpr double probe_grid[] = {1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0};
 
 struct ProbeData {
-  std::vector<std::string> smiles;
   std::vector<std::string> scaffolds;
-  std::vector<ProbeTask> tasks;
+  std::vector<LabelTask> tasks;
   std::vector<bool> seen;  ///< whether a molecule was trained on; empty: unknown
   bool regression = false;
   std::vector<double> grid{std::begin(probe_grid), std::end(probe_grid)};
@@ -144,7 +139,7 @@ inline double validation_score(ProbePart const& part, std::vector<double> const&
 
 /// Fits one task on the training part of a split for every c, keeps the one that is best on the
 /// validation part and measures it on the test part.
-inline TaskScore probe_task(ProbeData const& data, ProbeTask const& task,
+inline TaskScore probe_task(ProbeData const& data, LabelTask const& task,
                             ProbeVectors const& vectors, m2u::ScaffoldSplit const& split) {
   auto const train_rows = detail::labelled(split.train, task.labels);
   if (train_rows.empty()) {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// cross_entropy, nt_xent, symmetric_info_nce and cosine_loss.
+// cross_entropy, label_loss, nt_xent, symmetric_info_nce and cosine_loss.
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/generators/catch_generators.hpp>
@@ -9,6 +9,7 @@
 #include "m2u/ops/cosine_loss.hpp"
 #include "m2u/ops/cross_entropy.hpp"
 #include "m2u/ops/info_nce.hpp"
+#include "m2u/ops/label_loss.hpp"
 #include "m2u/ops/nt_xent.hpp"
 #include "support/evaluate.hpp"
 #include "support/gradient_cases.hpp"
@@ -38,6 +39,42 @@ auto const info_nce = [](auto& tape, auto const& in) {
   return m2u::symmetric_info_nce(tape, in[0], in[1], 0.2F);
 };
 auto const cosine = [](auto& tape, auto const& in) { return m2u::cosine_loss(tape, in[0], in[1]); };
+
+/// Labels of `rows` samples in three tasks: every fourth is missing, the last row has none.
+m2u::SparseRows<m2u::Host> sparse_labels(int rows) {
+  std::vector<int> lengths;
+  std::vector<int> columns;
+  std::vector<float> values;
+  for (int i = 0; i < rows; ++i) {
+    lengths.push_back(0);
+    for (int task = 0; task < 3 && i + 1 < rows; ++task) {
+      if ((3 * i + task) % 4 != 3) {
+        ++lengths.back();
+        columns.push_back(task);
+        values.push_back((i + task) % 2 == 0 ? 1.0F : 0.0F);
+      }
+    }
+  }
+  return m2u::make_sparse_rows(lengths, columns, values, 3);
+}
+
+std::vector<float> label_weights(m2u::SparseRows<m2u::Host> const& labels) {
+  std::vector<float> weights;
+  for (int k = 0; k < labels.rows.total; ++k) {
+    weights.push_back(0.5F + 0.25F * static_cast<float>(k % 5));
+  }
+  return weights;
+}
+
+auto of_labels(int rows, m2u::LabelLoss kind, bool weighted) {
+  return [=](auto& tape, auto const& in) {
+    auto const host = sparse_labels(rows);
+    auto const weights = m2u::host_vector("weights", weighted ? label_weights(host)
+                                                              : std::vector<float>());
+    return m2u::label_loss(tape, in[0], m2u::to_space(tape.space(), host), kind,
+                           m2u::to_space(tape.space(), weights));
+  };
+}
 
 std::vector<CheckInput> views(int rows, int cols) {
   return {random_input(rows, cols, {1}), random_input(rows, cols, {2})};
@@ -77,7 +114,25 @@ bool add_view_cases(std::string const& op, int rows_of_blocks, F f) {
   return true;
 }
 
+m2u::GradientReport check_labels(auto const& space, int rows, m2u::LabelLoss kind, bool weighted) {
+  return m2u::gradient_check(space, {}, {random_input(rows, 3, {1})},
+                             of_labels(rows, kind, weighted));
+}
+using m2u::LabelLoss;
+
 bool const cases[] = {
+    add_gradient_case("label_loss", "logits", [](auto s) {
+      return check_labels(s, 7, LabelLoss::binary_cross_entropy, false);
+    }),
+    add_gradient_case("label_loss", "weighted logits", [](auto s) {
+      return check_labels(s, 300, LabelLoss::binary_cross_entropy, true);
+    }),
+    add_gradient_case("label_loss", "squares", [](auto s) {
+      return check_labels(s, 9, LabelLoss::squared_error, true);
+    }),
+    add_gradient_case("label_loss", "no labels", [](auto s) {
+      return check_labels(s, 1, LabelLoss::squared_error, false);
+    }),
     add_gradient_case("cross_entropy", "rows", [](auto s) { return check_labelled(s, 5, 4); }),
     add_gradient_case("cross_entropy", "blocks of rows",
                       [](auto s) { return check_labelled(s, 260, 2); }),
@@ -172,6 +227,36 @@ TEMPLATE_LIST_TEST_CASE("contrastive losses stay finite for rows of zeros and lo
                     [](double v) { return v == 0.0; }));
   CHECK(std::any_of(got.gradients[0].begin() + 4, got.gradients[0].end(),
                     [](double v) { return v != 0.0; }));
+}
+
+TEMPLATE_LIST_TEST_CASE("label_loss is the mean over the labels that there are", "[label_loss]",
+                        m2u::test::Spaces) {
+  int const rows = GENERATE(1, 2, 7, 150);
+  bool const weighted = GENERATE(false, true);
+  auto in = random_input(rows, 3, {1});
+  for (auto& value : in.values) {
+    value *= 200.0;  // exp would overflow
+  }
+  auto const labels = sparse_labels(rows);
+  auto const weights = label_weights(labels);
+  double logistic = 0.0;
+  double squares = 0.0;
+  for (int i = 0; i < rows; ++i) {
+    for (int k = labels.rows.offsets(i); k < labels.rows.offsets(i + 1); ++k) {
+      double const x = in.values[static_cast<std::size_t>(3 * i + labels.columns(k))];
+      double const y = static_cast<double>(labels.weights(k));
+      double const w = weighted ? static_cast<double>(weights[static_cast<std::size_t>(k)]) : 1.0;
+      double const sign = y > 0.5 ? -x : x;
+      logistic += w * (std::max(sign, 0.0) + std::log1p(std::exp(-std::abs(sign))));
+      squares += w * (x - y) * (x - y);
+    }
+  }
+  double const count = std::max(1, labels.rows.total);
+  auto const of = [&](LabelLoss kind) {
+    return evaluate(TestType{}, {}, {in}, of_labels(rows, kind, weighted)).values;
+  };
+  CHECK(largest_error(of(LabelLoss::binary_cross_entropy), {logistic / count}) < 1e-5);
+  CHECK(largest_error(of(LabelLoss::squared_error), {squares / count}) < 1e-5);
 }
 
 TEST_CASE("the exponential of kernels is accurate", "[cross_entropy]") {

@@ -53,6 +53,34 @@ inline std::optional<double> roc_auc(std::span<float const> scores, std::span<in
   return won / (positives * negatives);
 }
 
+/// Area under the precision-recall curve as average precision: the mean, over the positives, of the
+/// precision at their score, where equal scores are one step (scikit-learn's
+/// average_precision_score). Empty if there are not both classes.
+/// @param labels 0 or 1. @throws Error as roc_auc.
+inline std::optional<double> average_precision(std::span<float const> scores,
+                                               std::span<int const> labels) {
+  if (!roc_auc(scores, labels)) {  // which checks them too
+    return std::nullopt;
+  }
+  std::vector<std::size_t> order(scores.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(),
+            [&](std::size_t a, std::size_t b) { return scores[a] > scores[b]; });
+  double sum = 0.0;
+  double found = 0.0;
+  for (std::size_t first = 0; first < order.size();) {
+    std::size_t last = first;
+    double positives = 0.0;
+    for (; last < order.size() && scores[order[last]] == scores[order[first]]; ++last) {
+      positives += labels[order[last]];
+    }
+    found += positives;
+    sum += positives * found / static_cast<double>(last);
+    first = last;
+  }
+  return sum / found;
+}
+
 /// ROC-AUC over several tasks with missing labels, as MoleculeNet is measured.
 struct TaskAuc {
   double mean = 0.0;  ///< over the tasks that have both classes; 0 if none has
@@ -99,6 +127,38 @@ inline double rmse(std::span<float const> predictions, std::span<float const> tr
     squares += difference * difference;
   }
   return std::sqrt(squares / static_cast<double>(truth.size()));
+}
+
+/// Mean absolute difference. @throws Error as rmse.
+inline double mean_absolute_error(std::span<float const> predictions,
+                                  std::span<float const> truth) {
+  expects(predictions.size() == truth.size() && !truth.empty(), "mean_absolute_error: ",
+          predictions.size(), " predictions, but ", truth.size(),
+          " true values; both need the same number, at least 1");
+  double sum = 0.0;
+  for (std::size_t i = 0; i < truth.size(); ++i) {
+    sum += std::abs(static_cast<double>(predictions[i]) - static_cast<double>(truth[i]));
+  }
+  return sum / static_cast<double>(truth.size());
+}
+
+/// R²: 1 - squared error / squared deviation of the true values from their mean. Empty if all true
+/// values are the same. @throws Error as rmse.
+inline std::optional<double> r_squared(std::span<float const> predictions,
+                                       std::span<float const> truth) {
+  double const error = rmse(predictions, truth);
+  double mean = 0.0;
+  for (float const x : truth) {
+    mean += static_cast<double>(x) / static_cast<double>(truth.size());
+  }
+  double deviation = 0.0;
+  for (float const x : truth) {
+    deviation += (static_cast<double>(x) - mean) * (static_cast<double>(x) - mean);
+  }
+  if (deviation == 0.0) {
+    return std::nullopt;
+  }
+  return 1.0 - error * error * static_cast<double>(truth.size()) / deviation;
 }
 
 }  // namespace m2u

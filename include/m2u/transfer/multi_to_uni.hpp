@@ -27,6 +27,8 @@ inline constexpr bool is_match = requires(Part const& part) {
   part.adapter;
   part.objective;
 };
+template <class Part>
+inline constexpr bool is_task = requires(Part const& part) { part.head; };
 }  // namespace detail
 
 /// A hub and what teaches it: `MultiToUni{hub(…), match<"3d">(…), match<"text">(…), joint(…)}`.
@@ -40,16 +42,17 @@ class MultiToUni {
   /// The loss of a batch. The hub is encoded once and each match gathers the rows that have its
   /// modality, or the hub is encoded for each match (HubPasses::each, which needs the batch's
   /// modalities "hub/match": see TableDatasetOptions). A match with fewer than two rows is skipped,
-  /// and said so. Generators take no part.
+  /// and said so; so is a task whose labels the batch lacks. Generators take no part.
   /// @throws Error if a sample lacks the hub's modality or the batch lacks one that is needed.
   template <ExecutionSpace S, class R>
   Losses<S, R> losses(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
     static_assert(
         learns(),
-        "MultiToUni::losses: the model has no match<\"…\">(…) part, so there is nothing to "
-        "learn from; a model of generators can only generate");
+        "MultiToUni::losses: the model has no match<\"…\">(…) and no task<\"…\">(…) part, so there is "
+        "nothing to learn from; a model of generators can only generate");
     Kokkos::Profiling::ScopedRegion const region("m2u::transfer::losses");
-    auto const pooled = hub_passes() == HubPasses::once ? hub(tape, batch) : Tensor<S, R>{};
+    auto const pooled =
+        hub_passes() == HubPasses::once || predicts() ? hub(tape, batch) : Tensor<S, R>{};
     Losses<S, R> result;
     std::vector<Generated<S, R>> generated;
     for_each_match([&]<class M>(int number, M const& match) {
@@ -66,6 +69,9 @@ class MultiToUni {
         term.value = joint.objective(tape, std::span<Generated<S, R> const>(generated));
       }
       result.terms.push_back(term);
+    });
+    for_each_task([&]<class T>(T const& task) {
+      result.terms.push_back(task_term(tape, batch, pooled, task));
     });
     result.total = total(tape, result.terms);
     return result;
@@ -126,8 +132,10 @@ class MultiToUni {
     return names;
   }
   static constexpr std::string_view hub_modality() { return HubPart::modality(); }
-  /// Whether there is something to learn from: a match.
-  static constexpr bool learns() { return (detail::is_match<Parts> || ...); }
+  /// Whether there is something to learn from: a match or a task.
+  static constexpr bool learns() { return predicts() || (detail::is_match<Parts> || ...); }
+  /// Whether there is a task(…) part.
+  static constexpr bool predicts() { return (detail::is_task<Parts> || ...); }
   /// Whether there is a fused(…) part.
   static constexpr bool fuses() {
     return (requires(Parts const& part) { part.fusion; } || ...);
@@ -150,6 +158,26 @@ class MultiToUni {
       }
     });
     return result;
+  }
+
+  /// What tasks predict from: the fused rows, or the hub's where there is no fused(…) part.
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> represent(Tape<S, R>& tape, Tensor<S, R> const& hub_rows) const {
+    if constexpr (fuses()) {
+      return fuse(tape, hub_rows);
+    } else {
+      return hub_rows;
+    }
+  }
+
+  /// Calls f(part) for each task.
+  template <class F>
+  void for_each_task(F const& f) const {
+    for_each_part([&]<class P>(P const& part) {
+      if constexpr (detail::is_task<P>) {
+        f(part);
+      }
+    });
   }
 
   HubPasses hub_passes() const {
@@ -221,6 +249,22 @@ class MultiToUni {
     auto const from = generate(tape, match, rows);
     term.value = match.objective(tape, from, encode(tape, match, batch));
     generated.push_back({number, from});
+    return term;
+  }
+
+  template <ExecutionSpace S, class R, class T>
+  LossTerm<S, R> task_term(Tape<S, R>& tape, MultiBatch<S> const& batch,
+                           Tensor<S, R> const& pooled, T const& task) const {
+    auto const* const modality = batch.find(T::modality());
+    LossTerm<S, R> term{std::string(T::modality()), {}, task.weight, 0, modality == nullptr};
+    if (!term.skipped) {
+      using TaskBatch = typename decltype(task.head)::template Batch<S>;
+      Kokkos::Profiling::ScopedRegion const region("m2u::transfer::task " + term.name);
+      auto const& labels = batch.template get<TaskBatch>(T::modality());
+      auto const predictions = task.head(tape, represent(tape, pooled), labels);
+      term.rows = predictions.rows();
+      term.value = task.head.loss(tape, predictions, labels);
+    }
     return term;
   }
 

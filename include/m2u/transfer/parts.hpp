@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The parts of a MultiToUni model: hub, matches, generators, joint objectives, a shared norm.
+/// The parts of a MultiToUni model: hub, matches, generators, joint objectives, tasks, a shared norm.
 /// Names live here, in the outer layer; kernels never see them.
 #pragma once
 
@@ -61,6 +61,16 @@ concept JointObjective =
       { joint.weight() } -> std::convertible_to<double>;
     };
 
+/// What predicts labels from the samples' representation, and compares them.
+template <class H, class S = Kokkos::DefaultExecutionSpace>
+concept TaskHead = requires {
+  typename H::template Batch<S>;
+} && requires(H const& head, Tape<S>& tape, Tensor<S> const& rows,
+              typename H::template Batch<S> const& labels) {
+  { head(tape, rows, labels) } -> std::same_as<Tensor<S>>;
+  { head.loss(tape, rows, labels) } -> std::same_as<Scalar<S>>;
+};
+
 /// The encoder that every sample goes through.
 template <Name name, class E>
 struct Hub {
@@ -90,6 +100,14 @@ struct Generator {
 template <class F>
 struct Fused {
   F fusion;
+};
+
+/// Something to predict: labels that the batch's modality of this name holds.
+template <Name name, class H>
+struct Task {
+  H head;
+  double weight = 1.0;
+  static constexpr std::string_view modality() { return name.view(); }
 };
 
 /// An objective of all generated vectors.
@@ -151,6 +169,17 @@ Fused<F> fused(F fusion) {
       "m2u::fused: needs a const call operator (Tape<S, R>&, Tensor<S, R> const& hub_rows, "
       "std::span<Tensor<S, R> const> generated) -> Tensor<S, R>, for example m2u::Fusion");
   return {std::move(fusion)};
+}
+
+/// A task that learns from labels: fine-tuning, alone or beside matches.
+template <Name name, class H>
+Task<name, H> task(H head, double weight = 1.0) {
+  static_assert(TaskHead<H>,
+                "m2u::task: the head needs `template <ExecutionSpace S> using Batch = …;`, a const "
+                "call operator (Tape<S, R>&, Tensor<S, R> const& rows, Batch<S> const&) -> "
+                "Tensor<S, R>, and loss(Tape<S, R>&, Tensor<S, R> const& predictions, Batch<S> "
+                "const&) -> Scalar<S, R>, for example m2u::LabelHead");
+  return {std::move(head), weight};
 }
 
 template <class J>

@@ -1,0 +1,116 @@
+// SPDX-License-Identifier: Apache-2.0
+// What stands behind an Engine: a model of some type with its numbers. Of the files that define the
+// forms of models only.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "m2u/data/loader.hpp"
+#include "m2u/data/table_dataset.hpp"
+#include "m2u/parameters/parameters.hpp"
+#include "m2u/transfer/embed.hpp"
+
+#include "m2umol/engine.hpp"
+
+namespace m2umol {
+
+/// Callback that measures held-out retrieval, hands it to the log and keeps that of the last epoch.
+struct Evaluation {
+  std::function<std::vector<HeldOut>()> measure;
+  int every = 1;
+  std::optional<std::vector<HeldOut>>* last = nullptr;
+  void on_epoch(m2u::EpochInfo& info) const {
+    bool const at_end = info.epoch == info.epochs;
+    if (measure && every > 0 && (info.epoch % every == 0 || at_end)) {
+      auto measured = measure();
+      info.extra["retrieval"] = m2umol::to_json(measured);
+      if (at_end) {
+        *last = std::move(measured);
+      }
+    }
+  }
+};
+
+/// A model and its numbers, whatever its type.
+struct Engine::State {
+  explicit State(Configuration c) : configuration(std::move(c)) {}
+  State(State const&) = delete;
+  State& operator=(State const&) = delete;
+  virtual ~State() = default;
+
+  virtual m2u::Parameters<Space> const& theta() const = 0;
+  virtual m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
+                                m2u::EmbedOptions const& options, int threads) const = 0;
+  virtual m2u::FitResult pretrain(m2u::Table const& /*table*/, std::vector<int> const& /*train*/,
+                                  Evaluation const& /*evaluation*/,
+                                  PretrainOptions const& /*options*/) {
+    m2u::fail("a model of the form \"", configuration.form,
+              "\" has no encoders of its modalities: it can't be pre-trained");
+  }
+  virtual m2u::HostRows predict(m2u::Table const& /*table*/, std::vector<int> /*rows*/,
+                                int /*threads*/) const {
+    m2u::fail("a model of the form \"", configuration.form,
+              "\" predicts nothing: finetune makes one that does");
+  }
+  virtual FinetuneOutcome finetune(m2u::Table const& /*table*/, m2u::Labels const& /*labels*/,
+                                   std::vector<int> const& /*train*/,
+                                   std::function<double()> const& /*validate*/,
+                                   FinetuneOptions const& /*options*/) {
+    m2u::fail("a model of the form \"", configuration.form, "\" has no head to fine-tune");
+  }
+
+  Configuration configuration;
+  nlohmann::json training = nlohmann::json::object();
+};
+
+/// A model whose form is a composition of the library's parts.
+template <class Model>
+struct StateOf : Engine::State {
+  /// @param make (ParameterLayout&, Configuration const&) → the model
+  /// @param seed of the initial values; none for zeros, if they are read next
+  template <class Make>
+  StateOf(Configuration c, std::optional<std::uint64_t> seed, Make const& make)
+      : State(std::move(c)),
+        model(make(layout, configuration)),
+        values(seed ? m2u::Parameters<Space>(Space{}, layout, m2u::Seed{*seed})
+                    : m2u::Parameters<Space>(Space{}, layout)) {}
+
+  m2u::Parameters<Space> const& theta() const override { return values; }
+
+  m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
+                        m2u::EmbedOptions const& options, int threads) const override {
+    auto source = graphs(table, std::move(rows), threads, options.real);
+    return m2u::embed(Space{}, model, values, source, options);
+  }
+
+  /// Batches for evaluation. @param all all modalities, not the hub's alone
+  auto graphs(m2u::Table const& table, std::vector<int> rows, int threads, bool all) const {
+    std::vector<std::string> const hub{std::string(Model::hub_modality())};
+    return m2u::batches<Space>(
+        m2u::TableDataset(table, all ? std::vector<std::string>{} : hub),
+        {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
+  }
+
+  m2u::ParameterLayout layout;
+  Model model;
+  m2u::Parameters<Space> values;
+};
+
+/// @param State a template of states, such as StateOf
+template <template <class> class State, class Make>
+std::unique_ptr<Engine::State> build_state(Configuration configuration,
+                                           std::optional<std::uint64_t> seed, Make const& make) {
+  using Model = decltype(make(std::declval<m2u::ParameterLayout&>(), configuration));
+  return std::make_unique<State<Model>>(std::move(configuration), seed, make);
+}
+
+/// A model of the form "property". @throws m2u::Error if its head is unknown.
+std::unique_ptr<Engine::State> make_property_state(Configuration configuration,
+                                                   std::optional<std::uint64_t> seed);
+
+}  // namespace m2umol

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: Apache-2.0
+// m2umol finetune: a pre-trained model learns to predict labels.
+#include <algorithm>
+#include <cstdio>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "m2u/core/file.hpp"
+
+#include "m2umol/finetune.hpp"
+#include "m2umol/program.hpp"
+
+namespace m2umol {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+/// One column of the table and of the JSON.
+using Pick = LabelScores const* (*)(FinetuneRun const&);
+struct Part {
+  char const* name;
+  Pick pick;
+};
+std::vector<Part> parts(bool unseen) {
+  std::vector<Part> result{
+      {"validation", [](FinetuneRun const& run) { return &run.validation; }},
+      {"test", [](FinetuneRun const& run) { return &run.test; }}};
+  if (unseen) {
+    result.push_back(
+        {"test, unseen", [](FinetuneRun const& run) { return run.unseen ? &*run.unseen : nullptr; }});
+  }
+  return result;
+}
+
+std::vector<std::optional<double>> values_of(std::vector<FinetuneRun> const& runs, Pick pick,
+                                             std::string const& measure) {
+  std::vector<std::optional<double>> values;
+  for (auto const& run : runs) {
+    auto const* const scores = pick(run);
+    values.push_back(scores == nullptr ? std::nullopt : scores->value(measure));
+  }
+  return values;
+}
+
+std::string number(std::optional<double> value) {
+  char text[32] = "-";
+  if (value) {
+    std::snprintf(text, sizeof text, "%.4f", *value);
+  }
+  return text;
+}
+
+void print_runs(std::vector<FinetuneRun> const& runs, FinetuneArguments const& arguments) {
+  bool const unseen = !arguments.seen.empty();
+  std::string const measure = main_measure(arguments.regression);
+  std::printf("%s, mean over labels; the epoch is the best on validation\n",
+              arguments.regression ? "RMSE" : "ROC-AUC");
+  std::printf("%6s  %4s  %5s", "seed", "fold", "epoch");
+  for (auto const& part : parts(unseen)) {
+    std::printf("  %16s", part.name);
+  }
+  std::printf("\n");
+  for (auto const& run : runs) {
+    std::printf("%6d  %4d  %5d", run.seed, run.fold, run.outcome.best_epoch);
+    for (auto const& part : parts(unseen)) {
+      auto const* const scores = part.pick(run);
+      std::printf("  %16s",
+                  number(scores == nullptr ? std::nullopt : scores->value(measure)).c_str());
+    }
+    std::printf("\n");
+  }
+}
+
+/// Mean ± standard deviation of every measure.
+void print_summary(std::vector<FinetuneRun> const& runs, FinetuneArguments const& arguments) {
+  std::printf("\nmean ± standard deviation over %zu runs\n%-12s", runs.size(), "measure");
+  auto const columns = parts(!arguments.seen.empty());
+  for (auto const& part : columns) {
+    std::printf("  %16s", part.name);
+  }
+  std::printf("\n");
+  for (auto const& [measure, ignored] : runs.front().test.mean) {
+    std::printf("%-12s", measure.c_str());
+    for (auto const& part : columns) {
+      auto const summary = summarise(values_of(runs, part.pick, measure));
+      char text[48] = "               -";
+      if (summary.runs > 0) {
+        std::snprintf(text, sizeof text, summary.deviation ? "%8.4f ± %.4f" : "%8.4f         ",
+                      summary.mean, summary.deviation.value_or(0.0));
+      }
+      std::printf(" %17s", text);
+    }
+    std::printf("\n");
+  }
+  for (auto const& run : runs) {
+    for (auto const& each : run.test.each) {
+      if (each.values.empty()) {
+        std::printf("left out of the test mean of seed %d, fold %d: \"%s\" (%s)\n", run.seed,
+                    run.fold, each.label.c_str(), each.labelled == 0 ? "no labels" : "one class");
+      }
+    }
+  }
+}
+
+nlohmann::json to_json(FinetuneArguments const& a, LabelledMolecules const& molecules,
+                       std::vector<FinetuneRun> const& runs) {
+  nlohmann::json json{{"table", a.table},
+                      {"task", a.task},
+                      {"split", a.split},
+                      {"init", a.init},
+                      {"head", a.head},
+                      {"molecules", molecules.size()},
+                      {"records", molecules.records},
+                      {"epochs", a.training.epochs},
+                      {"batch", a.training.batch},
+                      {"learning_rate", a.training.learning_rate},
+                      {"encoder_learning_rate", a.training.encoder_learning_rate},
+                      {"dropout", a.dropout},
+                      {"runs", nlohmann::json::array()},
+                      {"rejected", nlohmann::json::array()}};
+  for (auto const& reject : molecules.rejects) {
+    json["rejected"].push_back(
+        {{"line", reject.line}, {"input", reject.input}, {"reason", reject.reason}});
+  }
+  for (auto const& run : runs) {
+    nlohmann::json entry{{"seed", run.seed},
+                         {"fold", run.fold},
+                         {"folder", run.folder},
+                         {"epochs", run.outcome.fit.epochs},
+                         {"best_epoch", run.outcome.best_epoch},
+                         {"seconds", run.outcome.fit.seconds},
+                         {"train", m2umol::to_json(run.train)},
+                         {"validation", m2umol::to_json(run.validation)},
+                         {"test", m2umol::to_json(run.test)}};
+    if (run.unseen) {
+      entry["test_unseen"] = m2umol::to_json(*run.unseen);
+    }
+    json["runs"].push_back(std::move(entry));
+  }
+  for (auto const& part : parts(!a.seen.empty())) {
+    auto& summaries = json["summary"][part.name];
+    for (auto const& [measure, ignored] : runs.front().test.mean) {
+      auto const summary = summarise(values_of(runs, part.pick, measure));
+      summaries[measure] = {{"runs", summary.runs},
+                            {"mean", summary.mean},
+                            {"deviation", summary.deviation ? nlohmann::json(*summary.deviation)
+                                                            : nlohmann::json()}};
+    }
+  }
+  return json;
+}
+
+/// Puts the model of the run that validated best where predict looks for it.
+void keep_best(std::vector<FinetuneRun> const& runs, FinetuneArguments const& arguments) {
+  auto const better = [&](FinetuneRun const& a, FinetuneRun const& b) {
+    return arguments.regression ? a.outcome.best_score > b.outcome.best_score
+                                : a.outcome.best_score < b.outcome.best_score;
+  };
+  auto const best = std::max_element(runs.begin(), runs.end(), better);
+  auto const target = fs::path(arguments.out) / "model.safetensors";
+  fs::copy_file(fs::path(best->folder) / "model.safetensors", target,
+                fs::copy_options::overwrite_existing);
+  std::cout << "model (of seed " << best->seed << ", best on validation): " << target.string()
+            << '\n';
+}
+
+void run_finetune(FinetuneArguments arguments, Common const& common) {
+  arguments.regression = arguments.task == "regression";
+  auto const kind = split_kind(arguments.split);
+  arguments.part = kind.column;
+  arguments.all_columns = true;
+  if (arguments.freeze) {
+    arguments.training.encoder_learning_rate = 0.0;
+  }
+  m2u::expects(!(arguments.balance && arguments.regression),
+               "--balance weighs classes: a regression has none");
+  bool const random = arguments.init == "random";
+  std::optional<Engine> init;
+  Configuration configuration;
+  if (!random) {
+    init = Engine::load(arguments.init);
+    configuration = init->configuration();
+  }
+  configuration.dropout = arguments.dropout;
+  configuration.attention_dropout = arguments.dropout;
+  expect_writable_folder(arguments.out);
+  auto const molecules = read_labelled(arguments, configuration, common.threads);
+  warn_of_rejects(molecules, arguments.table);
+  auto& prediction = configuration.prediction;
+  prediction = {arguments.head, arguments.task, {}, arguments.hidden, {}, {}};
+  for (auto const& task : molecules.tasks) {
+    prediction.labels.push_back(task.name);
+  }
+  std::vector<bool> seen;
+  if (!arguments.seen.empty()) {
+    seen = seen_molecules(molecules.smiles, arguments.seen);
+  }
+  std::cout << "finetune on " << arguments.table << ": " << molecules.size() << " molecules, "
+            << molecules.tasks.size() << (molecules.tasks.size() == 1 ? " label" : " labels")
+            << ", split " << arguments.split << ", init " << arguments.init << ", head "
+            << arguments.head << std::endl;
+  auto const runs = finetune_runs(arguments, molecules, seen, init ? &*init : nullptr,
+                                  configuration, common.threads);
+  print_runs(runs, arguments);
+  print_summary(runs, arguments);
+  m2u::write_file(fs::path(arguments.out) / "metrics.json",
+                  to_json(arguments, molecules, runs)
+                          .dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
+                      "\n");
+  keep_best(runs, arguments);
+}
+
+}  // namespace
+
+void add_finetune(CLI::App& program, Common& common, Body& body) {
+  auto* const command = program.add_subcommand(
+      "finetune", "Learn to predict labels of molecules, starting from a pre-trained model");
+  auto const arguments = std::make_shared<FinetuneArguments>();
+  auto& a = *arguments;
+  command->add_option("--data", a.table, "CSV or TSV with labels, also gzipped")
+      ->required()
+      ->check(not_empty());
+  command->add_option("--smiles", a.smiles, "Name of the SMILES column")->capture_default_str();
+  command->add_option("--labels", a.labels,
+                      "Names of label columns, commas between (repeatable; default: all others); "
+                      "labels are 0, 1 or numbers, or empty");
+  command->add_option("--task", a.task, "What the labels are")
+      ->check(CLI::IsMember({"classification", "regression"}))
+      ->capture_default_str();
+  command
+      ->add_option("--split", a.split,
+                   "scaffold (deterministic 80/10/10), random-scaffold, random, column:NAME (train, "
+                   "valid, test) or kfold:K")
+      ->capture_default_str();
+  command->add_option("--init", a.init, "A pre-trained model, or random for none")
+      ->required()
+      ->check(not_empty());
+  command
+      ->add_option("--head", a.head,
+                   "fusion of the 2D vector with the generated ones, or the 2D vector alone")
+      ->check(CLI::IsMember({"fusion", "2d"}))
+      ->capture_default_str();
+  auto& t = a.training;
+  command->add_option("--epochs", t.epochs, "Epochs")->check(at_least_one())->capture_default_str();
+  command->add_option("--batch", t.batch, "Molecules per step")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_option("--learning-rate", t.learning_rate, "Of the head and the fusion")
+      ->check(above_zero())
+      ->capture_default_str();
+  command
+      ->add_option("--encoder-learning-rate", t.encoder_learning_rate,
+                   "Of the encoder and the adapters")
+      ->check(not_below_zero())
+      ->capture_default_str();
+  command->add_flag("--freeze", a.freeze, "Keep the weights of the encoder and the adapters");
+  command->add_option("--weight-decay", t.weight_decay, "Decoupled, as AdamW has it")
+      ->check(not_below_zero())
+      ->capture_default_str();
+  command->add_option("--clip", t.clip_norm, "Largest norm of the gradient (0: no limit)")
+      ->check(not_below_zero())
+      ->capture_default_str();
+  command->add_option("--schedule", t.schedule, "Of the learning rates")
+      ->check(CLI::IsMember({"cosine", "constant"}))
+      ->capture_default_str();
+  command
+      ->add_option("--patience", t.patience,
+                   "Stop after so many epochs without a better validation score (0: never)")
+      ->check(CLI::Range(0, 100000))
+      ->capture_default_str();
+  command->add_option("--dropout", a.dropout, "In the encoder, the fusion and the head")
+      ->check(CLI::Range(0.0, 0.99))
+      ->capture_default_str();
+  command->add_option("--hidden", a.hidden, "Units of the head")
+      ->check(at_least_one())
+      ->capture_default_str();
+  command->add_flag("--balance", a.balance, "Weigh the two classes of a label equally");
+  command->add_option("--seeds", a.seeds, "A run for each: of initial values, order and split")
+      ->delimiter(',')
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command->add_option("--seen", a.seen,
+                      "Folder that prepare wrote for pre-training: test molecules that are not in "
+                      "it are scored separately too");
+  command->add_option("--out", a.out, "Folder of models, predictions, logs and metrics.json")
+      ->required()
+      ->check(not_empty());
+  add_common(*command, common);
+  command->callback([arguments, &common, &body] {
+    body = [arguments, &common] { run_finetune(*arguments, common); };
+  });
+}
+
+}  // namespace m2umol

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+// Fine-tuning on a table of molecules with labels: runs over seeds and folds, and their scores.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "m2umol/data_split.hpp"
+#include "m2umol/engine.hpp"
+#include "m2umol/labelled.hpp"
+#include "m2umol/scores.hpp"
+
+namespace m2umol {
+
+struct FinetuneArguments : LabelSource {
+  std::string task = "classification";
+  std::string split = "scaffold";
+  std::string init;  ///< a model, or "random"
+  std::string head = "fusion";
+  std::string seen;  ///< folder of the pre-training data; empty: not told apart
+  std::string out;
+  std::vector<int> seeds{0, 1, 2};
+  int hidden = 128;
+  float dropout = 0.1F;
+  bool freeze = false;
+  bool balance = false;  ///< weigh labels so that both classes count the same
+  FinetuneOptions training;
+};
+
+/// One training: a seed on one split.
+struct FinetuneRun {
+  int seed = 0;
+  int fold = 0;  ///< of k-fold splits
+  std::string folder;
+  FinetuneOutcome outcome;
+  LabelScores train;
+  LabelScores validation;
+  LabelScores test;
+  std::optional<LabelScores> unseen;  ///< test molecules that were not in pre-training
+};
+
+/// A new model for the labels: what pre-training made from `init`, all else by the seed.
+/// @param init a pre-trained model, or null for none
+Engine property_engine(Configuration configuration, Engine const* init, std::uint64_t seed);
+
+/// Runs all seeds and folds; each writes its model, log and predictions.
+std::vector<FinetuneRun> finetune_runs(FinetuneArguments const& arguments,
+                                       LabelledMolecules const& molecules,
+                                       std::vector<bool> const& seen, Engine const* init,
+                                       Configuration const& base, int threads);
+
+/// Mean and standard deviation of a measure over runs.
+struct RunSummary {
+  int runs = 0;
+  double mean = 0.0;
+  std::optional<double> deviation;  ///< needs two runs
+};
+RunSummary summarise(std::vector<std::optional<double>> const& values);
+
+}  // namespace m2umol
