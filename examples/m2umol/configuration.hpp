@@ -20,8 +20,8 @@ struct BioVocabulary {
 
 struct ModelConfiguration {
   /// "pretraining": the hub and every modality's encoder, adapter and objective. "package": the
-  /// hub, the adapters and the fusion head, as the authors' package has them. "property": what
-  /// fine-tuning makes, which predicts labels.
+  /// hub, the adapters and the fusion head, as the authors' package has them. "property" and
+  /// "pairs": what fine-tuning makes, which predicts labels of molecules or of pairs of them.
   std::string form = "pretraining";
   // The hub, a GraphGPS on the 2D graph.
   int width = 128;
@@ -53,8 +53,8 @@ struct ModelConfiguration {
 /// What a fine-tuned model predicts, and how.
 struct Prediction {
   std::string head = "fusion";        ///< of 2D and generated vectors, or "2d": of the 2D vector
-  std::string task;                   ///< "classification" (two classes) or "regression"
-  std::vector<std::string> labels;    ///< names
+  std::string task;                 ///< "classification" (two classes), "regression" or "ddi"
+  std::vector<std::string> labels;  ///< names; of the classes, for "ddi"
   int hidden = 128;                   ///< units of the head
   std::vector<double> mean;           ///< regression: labels are mean + scale · output
   std::vector<double> scale;
@@ -63,11 +63,13 @@ struct Prediction {
 };
 
 struct Configuration : ModelConfiguration {
-  Prediction prediction;  ///< if the form is "property"
+  Prediction prediction;  ///< of what fine-tuning made
 
+  /// Whether fine-tuning made the model.
+  bool predicts() const { return form == "property" || form == "pairs"; }
   /// Whether the model makes one vector of the 2D and the generated ones.
   bool fuses() const {
-    return form == "package" || (form == "property" && prediction.head == "fusion");
+    return form == "package" || (predicts() && prediction.head == "fusion");
   }
 
   bool operator==(Configuration const&) const = default;
@@ -83,13 +85,13 @@ NLOHMANN_DEFINE_TYPE_NON_INTRUSIVE(ModelConfiguration, form, width, layers, head
 
 inline void to_json(nlohmann::json& json, Configuration const& configuration) {
   to_json(json, static_cast<ModelConfiguration const&>(configuration));
-  if (configuration.form == "property") {
+  if (configuration.predicts()) {
     json["prediction"] = configuration.prediction;
   }
 }
 inline void from_json(nlohmann::json const& json, Configuration& configuration) {
   from_json(json, static_cast<ModelConfiguration&>(configuration));
-  if (configuration.form == "property") {
+  if (configuration.predicts()) {
     json.at("prediction").get_to(configuration.prediction);
   }
 }

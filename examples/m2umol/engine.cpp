@@ -2,6 +2,7 @@
 #include "m2umol/engine.hpp"
 
 #include <algorithm>
+#include <cmath>
 #include <functional>
 #include <optional>
 #include <span>
@@ -137,13 +138,16 @@ std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration,
   if (configuration.form == "property") {
     return make_property_state(std::move(configuration), seed);
   }
+  if (configuration.form == "pairs") {
+    return make_pairs_state(std::move(configuration), seed);
+  }
   if (configuration.form == "package") {
     return build_state<StateOf>(std::move(configuration), seed, [](auto& layout, auto const& c) {
       return make_package_model(layout, c);
     });
   }
   m2u::expects(configuration.form == "pretraining", "there is no form of models \"",
-               configuration.form, "\"; there are pretraining, package and property");
+               configuration.form, "\"; there are pretraining, package, property and pairs");
   return build_state<PretrainingState>(
       std::move(configuration), seed,
       [](auto& layout, auto const& c) { return make_model(layout, c); });
@@ -226,6 +230,31 @@ m2u::HostRows Engine::predict(m2u::Table const& table, std::vector<int> rows, in
                 : m2u::sigmoid(value);
   }
   return predictions;
+}
+
+m2u::HostRows Engine::predict_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+                                    std::vector<int> which, int threads) const {
+  auto scores = state_->predict_pairs(table, pairs, std::move(which), threads);
+  for (int row = 0; row < scores.rows; ++row) {
+    auto const first = scores.values.begin() + std::ptrdiff_t{row} * scores.cols;
+    float const largest = *std::max_element(first, first + scores.cols);
+    float sum = 0.0F;
+    for (int j = 0; j < scores.cols; ++j) {
+      first[j] = std::exp(first[j] - largest);
+      sum += first[j];
+    }
+    for (int j = 0; j < scores.cols; ++j) {
+      first[j] /= sum;
+    }
+  }
+  return scores;
+}
+
+FinetuneOutcome Engine::finetune_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+                                       std::vector<int> const& train,
+                                       std::function<double()> const& validate,
+                                       FinetuneOptions const& options) {
+  return state_->finetune_pairs(table, pairs, train, validate, options);
 }
 
 FinetuneOutcome Engine::finetune(m2u::Table const& table, m2u::Labels const& labels,

@@ -99,6 +99,16 @@ class Engine {
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
                         m2u::EmbedOptions const& options, int threads) const;
 
+  /// What a model fine-tuned on pairs says of some: [pairs, classes], chances.
+  /// @param which numbers of pairs, whose molecules are rows of the table
+  m2u::HostRows predict_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+                              std::vector<int> which, int threads) const;
+  /// Fine-tunes a model of the form "pairs", as `finetune` does.
+  FinetuneOutcome finetune_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+                                 std::vector<int> const& train,
+                                 std::function<double()> const& validate,
+                                 FinetuneOptions const& options);
+
   /// What a fine-tuned model says of some rows: [rows, labels], chances of the label 1 or numbers in
   /// the labels' units. @throws m2u::Error if the model was not fine-tuned.
   m2u::HostRows predict(m2u::Table const& table, std::vector<int> rows, int threads) const;

@@ -63,6 +63,16 @@ struct Engine::State {
                                    FinetuneOptions const& /*options*/) {
     m2u::fail("a model of the form \"", configuration.form, "\" has no head to fine-tune");
   }
+  virtual m2u::HostRows predict_pairs(m2u::Table const& /*table*/, m2u::Pairs const& /*pairs*/,
+                                      std::vector<int> /*which*/, int /*threads*/) const {
+    m2u::fail("a model of the form \"", configuration.form, "\" predicts nothing of pairs");
+  }
+  virtual FinetuneOutcome finetune_pairs(m2u::Table const& /*table*/, m2u::Pairs const& /*pairs*/,
+                                         std::vector<int> const& /*train*/,
+                                         std::function<double()> const& /*validate*/,
+                                         FinetuneOptions const& /*options*/) {
+    m2u::fail("a model of the form \"", configuration.form, "\" has no head for pairs");
+  }
 
   Configuration configuration;
   nlohmann::json training = nlohmann::json::object();
@@ -112,5 +122,8 @@ std::unique_ptr<Engine::State> build_state(Configuration configuration,
 /// A model of the form "property". @throws m2u::Error if its head is unknown.
 std::unique_ptr<Engine::State> make_property_state(Configuration configuration,
                                                    std::optional<std::uint64_t> seed);
+/// A model of the form "pairs". @throws m2u::Error if its head is unknown.
+std::unique_ptr<Engine::State> make_pairs_state(Configuration configuration,
+                                                std::optional<std::uint64_t> seed);
 
 }  // namespace m2umol

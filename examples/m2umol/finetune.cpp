@@ -166,7 +166,12 @@ void keep_best(std::vector<FinetuneRun> const& runs, FinetuneArguments const& ar
             << '\n';
 }
 
-void run_finetune(FinetuneArguments arguments, Common const& common) {
+void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common const& common) {
+  bool const of_pairs = arguments.task == "ddi";
+  m2u::expects(of_pairs || !arguments.table.empty(), "--data names the table to learn from");
+  m2u::expects(!of_pairs || (!pairs.train.empty() && !pairs.test.empty() &&
+                             !pairs.molecules.empty()),
+               "--task ddi takes --train, --test and --molecules");
   arguments.regression = arguments.task == "regression";
   auto const kind = split_kind(arguments.split);
   arguments.part = kind.column;
@@ -186,6 +191,12 @@ void run_finetune(FinetuneArguments arguments, Common const& common) {
   configuration.dropout = arguments.dropout;
   configuration.attention_dropout = arguments.dropout;
   expect_writable_folder(arguments.out);
+  configuration.form = of_pairs ? "pairs" : "property";
+  if (of_pairs) {
+    run_finetune_pairs(arguments, pairs, init ? &*init : nullptr, std::move(configuration),
+                       common.threads);
+    return;
+  }
   auto const molecules = read_labelled(arguments, configuration, common.threads);
   warn_of_rejects(molecules, arguments.table);
   auto& prediction = configuration.prediction;
@@ -218,16 +229,31 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
   auto* const command = program.add_subcommand(
       "finetune", "Learn to predict labels of molecules, starting from a pre-trained model");
   auto const arguments = std::make_shared<FinetuneArguments>();
+  auto const pairs = std::make_shared<PairSource>();
   auto& a = *arguments;
+  auto& p = *pairs;
   command->add_option("--data", a.table, "CSV or TSV with labels, also gzipped")
-      ->required()
       ->check(not_empty());
+  command->add_option("--train", p.train, "Pairs to learn from (--task ddi): CSV or TSV");
+  command->add_option("--validation", p.validation,
+                      "Pairs that choose the epoch (default: a tenth of --train)");
+  command->add_option("--test", p.test, "Pairs to test on");
+  command->add_option("--molecules", p.molecules, "Table of the pairs' molecules");
+  command->add_option("--id", p.id, "Name of the id column of --molecules")->capture_default_str();
+  command->add_option("--first", p.first, "Column of the pairs: one molecule's id")
+      ->capture_default_str();
+  command->add_option("--second", p.second, "Column of the pairs: the other's")
+      ->capture_default_str();
+  command->add_option("--type", p.type, "Column of the pairs: what holds between them")
+      ->capture_default_str();
   command->add_option("--smiles", a.smiles, "Name of the SMILES column")->capture_default_str();
   command->add_option("--labels", a.labels,
                       "Names of label columns, commas between (repeatable; default: all others); "
                       "labels are 0, 1 or numbers, or empty");
-  command->add_option("--task", a.task, "What the labels are")
-      ->check(CLI::IsMember({"classification", "regression"}))
+  command
+      ->add_option("--task", a.task,
+                   "What the labels are; ddi: classes of pairs, such as drug-drug interactions")
+      ->check(CLI::IsMember({"classification", "regression", "ddi"}))
       ->capture_default_str();
   command
       ->add_option("--split", a.split,
@@ -244,7 +270,7 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
       ->capture_default_str();
   auto& t = a.training;
   command->add_option("--epochs", t.epochs, "Epochs")->check(at_least_one())->capture_default_str();
-  command->add_option("--batch", t.batch, "Molecules per step")
+  command->add_option("--batch", t.batch, "Molecules per step; pairs, by default 1024, for ddi")
       ->check(at_least_one())
       ->capture_default_str();
   command->add_option("--learning-rate", t.learning_rate, "Of the head and the fusion")
@@ -288,8 +314,11 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
       ->required()
       ->check(not_empty());
   add_common(*command, common);
-  command->callback([arguments, &common, &body] {
-    body = [arguments, &common] { run_finetune(*arguments, common); };
+  command->callback([arguments, pairs, command, &common, &body] {
+    if (arguments->task == "ddi" && command->count("--batch") == 0) {
+      arguments->training.batch = 1024;  // most molecules are in every step then
+    }
+    body = [arguments, pairs, &common] { run_finetune(*arguments, *pairs, common); };
   });
 }
 

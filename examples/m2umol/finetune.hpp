@@ -28,6 +28,18 @@ struct FinetuneArguments : LabelSource {
   FinetuneOptions training;
 };
 
+/// Files of pairs of molecules and what holds between them: `--task ddi`.
+struct PairSource {
+  std::string train;
+  std::string validation;  ///< empty: a tenth of the training pairs, by the seed
+  std::string test;
+  std::string molecules;
+  std::string id = "id";        ///< column of the molecules' file
+  std::string first = "d1";     ///< columns of the pairs' files
+  std::string second = "d2";
+  std::string type = "type";
+};
+
 /// One training: a seed on one split.
 struct FinetuneRun {
   int seed = 0;
@@ -40,15 +52,19 @@ struct FinetuneRun {
   std::optional<LabelScores> unseen;  ///< test molecules that were not in pre-training
 };
 
-/// A new model for the labels: what pre-training made from `init`, all else by the seed.
-/// @param init a pre-trained model, or null for none
-Engine property_engine(Configuration configuration, Engine const* init, std::uint64_t seed);
+/// A new model for the prediction that the configuration tells: what pre-training made from `init`,
+/// all else by the seed.  @param init a pre-trained model, or null for none
+Engine tuned_engine(Configuration configuration, Engine const* init, std::uint64_t seed);
 
 /// Runs all seeds and folds; each writes its model, log and predictions.
 std::vector<FinetuneRun> finetune_runs(FinetuneArguments const& arguments,
                                        LabelledMolecules const& molecules,
                                        std::vector<bool> const& seen, Engine const* init,
                                        Configuration const& base, int threads);
+
+/// Fine-tuning on pairs: reads, trains for every seed, prints and writes.
+void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& source,
+                        Engine const* init, Configuration configuration, int threads);
 
 /// Mean and standard deviation of a measure over runs.
 struct RunSummary {

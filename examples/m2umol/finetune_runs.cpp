@@ -141,7 +141,7 @@ FinetuneRun one_run(FinetuneArguments const& arguments, LabelledMolecules const&
   }
   auto const labels =
       training_labels(molecules, configuration.prediction, split.train, arguments.balance);
-  auto engine = property_engine(std::move(configuration), init, seed);
+  auto engine = tuned_engine(std::move(configuration), init, seed);
   auto training = arguments.training;
   training.seed = seed;
   training.threads = threads;
@@ -185,8 +185,7 @@ FinetuneRun one_run(FinetuneArguments const& arguments, LabelledMolecules const&
 
 }  // namespace
 
-Engine property_engine(Configuration configuration, Engine const* init, std::uint64_t seed) {
-  configuration.form = "property";
+Engine tuned_engine(Configuration configuration, Engine const* init, std::uint64_t seed) {
   Engine engine(configuration, seed);
   if (init == nullptr) {
     return engine;

@@ -16,6 +16,7 @@
 #include "m2u/objectives/nt_xent.hpp"
 #include "m2u/transfer/fusion.hpp"
 #include "m2u/transfer/label_head.hpp"
+#include "m2u/transfer/pair_head.hpp"
 #include "m2u/transfer/multi_to_uni.hpp"
 
 #include "m2umol/configuration.hpp"
@@ -125,16 +126,24 @@ inline m2u::LabelHead label_head(m2u::ParameterLayout& layout, Configuration con
                                      : m2u::LabelLoss::binary_cross_entropy}};
 }
 
-/// Fine-tuning with the fusion of 2D and generated vectors.
-inline auto make_fused_property_model(m2u::ParameterLayout& layout, Configuration const& options) {
-  return make_fusion_model(layout, options,
-                           m2u::task<"labels">(label_head(layout, options, false)));
+/// Classes of pairs of molecules, in M2UMol's sizes.
+inline m2u::PairHead pair_head(m2u::ParameterLayout& layout, Configuration const& options,
+                               bool normalise) {
+  auto const& prediction = options.prediction;
+  return m2u::PairHead{layout.scope("head"),
+                       {.in = options.width,
+                        .hidden = prediction.hidden,
+                        .middle = std::max(1, prediction.hidden / 2),
+                        .classes = static_cast<int>(prediction.labels.size()),
+                        .dropout = options.dropout,
+                        .normalise = normalise}};
 }
 
-/// Fine-tuning of the 2D encoder alone.
-inline auto make_plain_property_model(m2u::ParameterLayout& layout, Configuration const& options) {
-  return m2u::MultiToUni{m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}),
-                         m2u::task<"labels">(label_head(layout, options, true))};
+/// Fine-tuning of the 2D encoder alone. @param task a head on its vectors
+template <class Task>
+auto make_plain_model(m2u::ParameterLayout& layout, Configuration const& options,
+                      Task const& task) {
+  return m2u::MultiToUni{m2u::hub(m2u::Gps{layout.scope("hub"), hub_options(options)}), task};
 }
 
 }  // namespace m2umol

@@ -31,7 +31,9 @@ void run_predict(PredictArguments const& arguments, Common const& common) {
   auto const engine = Engine::load(arguments.model);
   auto const& configuration = engine.configuration();
   m2u::expects(configuration.form == "property", arguments.model,
-               " predicts nothing: finetune makes models that do");
+               configuration.form == "pairs"
+                   ? " predicts what holds between pairs, not labels of molecules"
+                   : " predicts nothing: finetune makes models that do");
   MoleculeRows job = arguments;
   auto const& labels = configuration.prediction.labels;
   job.parts.push_back({"prediction", static_cast<int>(labels.size()), labels});

@@ -191,6 +191,75 @@ TEST_CASE("m2umol finetune gives the same bytes on two runs, and others with ano
   CHECK(model({"--epochs", "2", "--seeds", "1"}) != first);
 }
 
+namespace {
+
+/// Molecules a0 … a23 and pairs of them whose class their SMILES tell: whether both, one or none is
+/// aromatic.
+struct PairTables {
+  TemporaryFolder const folder;
+  std::string molecules = "drug,smiles\n";
+  std::string train = "d1,type,d2\n";
+  std::string test = "d1,type,d2\n";
+
+  PairTables() {
+    std::vector<std::string> const kinds{"CCO",      "CCCN",       "CC(=O)O",    "CCCCl",
+                                         "c1ccccc1", "Cc1ccccc1O", "c1ccncc1CC", "Oc1ccccc1Cl"};
+    auto const aromatic = [&](int i) { return i % 8 >= 4 ? 1 : 0; };
+    for (int i = 0; i < 24; ++i) {
+      molecules += "a" + std::to_string(i) + ',' + std::string(static_cast<std::size_t>(i / 8), 'C') +
+                   kinds[static_cast<std::size_t>(i % 8)] + '\n';
+    }
+    molecules += "bad,C1CC\n";
+    for (int i = 0; i < 24; ++i) {
+      for (int j = 0; j < 24; ++j) {
+        auto& file = (i + 2 * j) % 5 == 0 ? test : train;
+        file += "a" + std::to_string(i) + ',' + std::to_string(aromatic(i) + aromatic(j)) + ",a" +
+                std::to_string(j) + '\n';
+      }
+    }
+    train += "a1,0,bad\n";
+  }
+  Arguments finetune(fs::path const& train_file, fs::path const& out) const {
+    return {"finetune",    "--task",  "ddi",          "--train",
+            train_file.string(), "--test",  folder.write("test.csv", test).string(), "--molecules",
+            folder.write("molecules.csv", molecules).string(), "--id", "drug", "--init",
+            sample().model.string(), "--epochs", "40", "--batch", "64", "--learning-rate", "0.003",
+            "--encoder-learning-rate", "0.001", "--seeds", "0", "--threads", "1", "--out",
+            out.string()};
+  }
+};
+
+}  // namespace
+
+TEST_CASE("m2umol finetune learns what holds between two molecules") {
+  PairTables const t;
+  auto const train = t.folder.write("train.csv", t.train);
+  auto const outcome = succeed(t.finetune(train, t.folder / "out"));
+  CHECK_THAT(outcome.out, ContainsSubstring("3 classes") && ContainsSubstring("macro_f1"));
+  CHECK_THAT(outcome.error,
+             ContainsSubstring("line 26") && ContainsSubstring("1 pairs have a molecule"));
+  auto const metrics = nlohmann::json::parse(read_bytes(t.folder / "out/metrics.json"));
+  CHECK(metrics.at("classes") == nlohmann::json{"0", "1", "2"});
+  auto const& test = metrics.at("runs").at(0).at("test");
+  CHECK(test.at("accuracy").get<double>() > 0.9);
+  CHECK(test.at("roc_auc").get<double>() > 0.95);
+  succeed(t.finetune(train, t.folder / "plain") +
+          Arguments{"--head", "2d", "--validation", train.string()});
+
+  auto const wrong = t.folder.write("wrong.csv", "d1,type,d2\na0,1,zzz\n");
+  auto const refused = m2umol(t.finetune(wrong, t.folder / "no"));
+  CHECK(refused.code == 1);
+  CHECK_THAT(refused.error, ContainsSubstring("wrong.csv, line 2") &&
+                                ContainsSubstring("no molecule \"zzz\""));
+  auto const half = t.folder.write("half.csv", "d1,d2\na0,a1\n");
+  CHECK_THAT(m2umol(t.finetune(half, t.folder / "no")).error,
+             ContainsSubstring("no column \"type\""));
+  auto const predicted =
+      m2umol({"predict", "--model", (t.folder / "out/seed-0/model.safetensors").string(), "--in",
+              (t.folder / "molecules.csv").string(), "--out", (t.folder / "p.csv").string()});
+  CHECK_THAT(predicted.error, ContainsSubstring("pairs"));
+}
+
 TEST_CASE("m2umol finetune, predict and evaluate refuse what can't be used") {
   Table const t;
   auto const refused = [&](Arguments const& arguments, std::vector<std::string> const& says) {
@@ -218,6 +287,9 @@ TEST_CASE("m2umol finetune, predict and evaluate refuse what can't be used") {
   refused(t.finetune({"--task", "regression", "--labels", "size"}) + Arguments{"--balance"},
           {"--balance"});
   refused(t.finetune({"--out", t.table.string()}), {t.table.string()});
+  refused({"finetune", "--init", "random", "--out", t.out.string()}, {"--data"});
+  refused({"finetune", "--task", "ddi", "--init", "random", "--out", t.out.string()},
+          {"--train", "--molecules"});
   auto const predictions = t.folder / "p.csv";
   refused({"predict", "--model", sample().model.string(), "--in", t.table.string(), "--out",
            predictions.string()},

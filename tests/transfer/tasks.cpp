@@ -208,7 +208,12 @@ TEMPLATE_LIST_TEST_CASE("a model learns what holds between two samples", "[tasks
       toy_hub(layout),
       m2u::task<"pairs">(m2u::PairHead{
           layout.scope("head"),
-          {.in = toy_width, .hidden = 16, .middle = 8, .classes = 3, .dropout = 0.0F}})};
+          {.in = toy_width,
+           .hidden = 16,
+           .middle = 8,
+           .classes = 3,
+           .dropout = 0.0F,
+           .normalise = true}})};
   m2u::Pairs pairs;
   for (int i = 0; i < 20; ++i) {
     pairs.first.push_back(i % 7);
@@ -218,7 +223,7 @@ TEMPLATE_LIST_TEST_CASE("a model learns what holds between two samples", "[tasks
     pairs.classes.push_back(difference < 0 ? 0 : difference == 0 ? 1 : 2);
   }
   m2u::PairDataset const dataset(ToyGraphs{}, pairs);
-  auto const batch = dataset.collate<S>(std::vector{1, 8, 1}).to_space(space);
+  auto const batch = dataset.template collate<S>(std::vector{1, 8, 1}).to_space(space);
   CHECK(batch.ids() == std::vector{1, 3, 4});  // the samples 1 and 4, and 1 and 3
   auto const& held = batch.template get<m2u::PairBatch<S>>("pairs");
   CHECK(m2u::to_host(space, held.first.rows) == std::vector{0, 0, 0});

@@ -3,7 +3,10 @@
 /// Predicting what holds between two samples, for example drug-drug interactions.
 #pragma once
 
+#include <optional>
+
 #include "m2u/nn/mlp.hpp"
+#include "m2u/nn/norms.hpp"
 #include "m2u/ops/cross_entropy.hpp"
 #include "m2u/ops/gather_rows.hpp"
 
@@ -29,6 +32,7 @@ struct PairHeadOptions {
   int middle = 128;  ///< units of the second
   int classes = 86;
   float dropout = 0.1F;
+  bool normalise = false;  ///< batch norm of the samples first, if they come without one
 };
 
 /// M2UMol's head for drug-drug interactions: [first second] – Linear – ReLU – Linear – ReLU – Linear,
@@ -42,7 +46,11 @@ class PairHead {
       : input_(scope.scope("linear0"), 2 * options.in, options.hidden),
         mlp_(scope, options.hidden, options.middle, options.classes,
              {.activation = Activation::relu, .dropout = options.dropout}),
-        options_(options) {}
+        options_(options) {
+    if (options.normalise) {
+      norm_.emplace(scope.scope("norm"), options.in);
+    }
+  }
 
   PairHeadOptions const& options() const { return options_; }
 
@@ -50,8 +58,9 @@ class PairHead {
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& rows,
                           PairBatch<S> const& pairs) const {
+    auto const x = norm_ ? (*norm_)(tape, rows) : rows;
     auto const hidden =
-        input_(tape, gather_rows(tape, rows, pairs.first), gather_rows(tape, rows, pairs.second),
+        input_(tape, gather_rows(tape, x, pairs.first), gather_rows(tape, x, pairs.second),
                {.activation = Activation::relu, .dropout = options_.dropout});
     return mlp_(tape, hidden);
   }
@@ -65,6 +74,7 @@ class PairHead {
  private:
   Linear input_;
   Mlp mlp_;
+  std::optional<BatchNorm> norm_;
   PairHeadOptions options_;
 };
 
