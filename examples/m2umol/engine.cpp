@@ -116,12 +116,14 @@ struct Engine::State {
 
   virtual m2u::Parameters<Space> const& theta() const = 0;
   virtual m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                                m2u::EmbedOptions const& options, int threads) const = 0;
+                                m2u::EmbedOptions const& options, int threads,
+                                std::vector<std::string> const& real) const = 0;
   virtual m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
                                   Evaluation const& evaluation, PretrainOptions const& options) = 0;
 
   Configuration configuration;
   nlohmann::json training = nlohmann::json::object();
+  std::string checksum;
 };
 
 template <class Model>
@@ -137,11 +139,18 @@ struct Engine::StateOf final : Engine::State {
   m2u::Parameters<Space> const& theta() const override { return values; }
 
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                        m2u::EmbedOptions const& options, int threads) const override {
-    std::vector<std::string> const hub{std::string(Model::hub_modality())};
-    auto source = m2u::batches<Space>(
-        m2u::TableDataset(table, options.real ? std::vector<std::string>{} : hub),
-        {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
+                        m2u::EmbedOptions const& options, int threads,
+                        std::vector<std::string> const& real) const override {
+    std::vector<std::string> use;
+    if (!options.real || !real.empty()) {
+      use.emplace_back(Model::hub_modality());
+    }
+    if (options.real) {
+      use.insert(use.end(), real.begin(), real.end());
+    }
+    auto source =
+        m2u::batches<Space>(m2u::TableDataset(table, use),
+                            {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
     return m2u::embed(Space{}, model, values, source, options);
   }
 
@@ -214,6 +223,7 @@ Engine::~Engine() = default;
 
 Configuration const& Engine::configuration() const { return state_->configuration; }
 nlohmann::json const& Engine::training() const { return state_->training; }
+std::string const& Engine::checksum() const { return state_->checksum; }
 
 std::size_t Engine::parameters() const {
   std::size_t sum = 0;
@@ -267,12 +277,14 @@ Engine Engine::load(std::filesystem::path const& path) {
     m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
   }
   m2u::assign_parameters(state->theta(), file);
+  state->checksum = m2u::content_sum(file);
   return Engine(std::move(state));
 }
 
 m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
-                              m2u::EmbedOptions const& options, int threads) const {
-  return state_->embed(table, std::move(rows), options, threads);
+                              m2u::EmbedOptions const& options, int threads,
+                              std::vector<std::string> const& real) const {
+  return state_->embed(table, std::move(rows), options, threads, real);
 }
 
 PretrainOutcome Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,

@@ -71,11 +71,16 @@ class Engine {
 
   Configuration const& configuration() const;
   nlohmann::json const& training() const;  ///< as saved with the model, else an empty object
+  /// The checksum of the file that it was loaded from, which stands for the model; else empty.
+  std::string const& checksum() const;
   std::size_t parameters() const;
 
   /// Vectors of some rows of a prepared table, in their order.
+  /// @param real modalities whose real vectors are wanted, if options ask for them; none given: all
+  /// of the table
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                        m2u::EmbedOptions const& options, int threads) const;
+                        m2u::EmbedOptions const& options, int threads,
+                        std::vector<std::string> const& real = {}) const;
 
   /// Trains on the rows `train`; each epoch is evaluated on `held_out` and logged to run/log.jsonl.
   /// @throws m2u::Error if the table does not fit the configuration or training diverges.

@@ -69,12 +69,19 @@ struct FilterRows {
     }
   }
 
-  /// A row on the host: a group of queries at once, of which hardly one has a row that passes.
+  /// A row on the host.
   KOKKOS_INLINE_FUNCTION void filter_row(int row, float const* products) const {
-    constexpr int group = 64;
     float const length = reach(lengths[row]);
     float const half = half_square(lengths[row]);
-    int query = 0;
+    int query = filter_groups<64>(0, row, products, length, half);
+    query = filter_groups<8>(query, row, products, length, half);
+    note_passing(query, state.queries, row, products, length, half);
+  }
+  /// A group of queries at once, in which hardly ever one passes. @return the first query that is
+  /// left
+  template <int group>
+  KOKKOS_INLINE_FUNCTION int filter_groups(int query, int row, float const* products, float length,
+                                           float half) const {
     for (; query + group <= state.queries; query += group) {
       int any = 0;
       for (int j = 0; j < group; ++j) {
@@ -84,7 +91,7 @@ struct FilterRows {
         note_passing(query, query + group, row, products, length, half);
       }
     }
-    note_passing(query, state.queries, row, products, length, half);
+    return query;
   }
   KOKKOS_INLINE_FUNCTION void note_passing(int query, int end, int row, float const* products,
                                            float length, float half) const {
