@@ -51,16 +51,16 @@ std::string kokkos_configuration() {
   return result;
 }
 
-/// GFLOP/s of `product`, which does 2 n³ FLOP: the best of at least 5 and half a second.
+/// GFLOP/s of `product`: the best of at least 5 and half a second.
 template <class F>
-double best_rate(int n, F const& product) {
+double best_rate(double flop, F const& product) {
   product();
   double best = 0.0;
   auto const start = Clock::now();
   for (int i = 0; i < 5 || seconds_since(start) < 0.5; ++i) {
     auto const begin = Clock::now();
     product();
-    best = std::max(best, 2e-9 * n * n * n / seconds_since(begin));
+    best = std::max(best, 1e-9 * flop / seconds_since(begin));
   }
   return best;
 }
@@ -87,11 +87,12 @@ class OpenBlas {
     }
   }
   explicit operator bool() const { return sgemm_ != nullptr; }
-  /// c = a · b, row-major n × n.
-  void operator()(int n, float const* a, float const* b, float* c) const {
+  /// c = a · b, row-major.
+  void operator()(ProductSize const& size, float const* a, float const* b, float* c) const {
     constexpr int row_major = 101;
     constexpr int no_transpose = 111;
-    sgemm_(row_major, no_transpose, no_transpose, n, n, n, 1.0F, a, n, b, n, 0.0F, c, n);
+    sgemm_(row_major, no_transpose, no_transpose, size.rows, size.cols, size.inner, 1.0F, a,
+           size.inner, b, size.cols, 0.0F, c, size.cols);
   }
 
  private:
@@ -101,18 +102,19 @@ class OpenBlas {
 };
 
 /// Eigen's product, single-threaded on an equal share of the rows in each thread.
-void eigen_product(Space const& space, int n, float const* a, float const* b, float* c) {
+void eigen_product(Space const& space, ProductSize const& size, float const* a, float const* b,
+                   float* c) {
   using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   int const threads = space.concurrency();
-  int const share = (n + threads - 1) / threads;
+  int const share = (size.rows + threads - 1) / threads;
   Kokkos::parallel_for(
       "m2u::bench::eigen", Kokkos::RangePolicy<Space>(space, 0, threads), [=](int t) {
-        int const first = std::min(n, t * share);
-        int const rows = std::min(share, n - first);
-        auto const skip = static_cast<std::size_t>(first) * static_cast<std::size_t>(n);
-        Eigen::Map<Rows> result(c + skip, rows, n);
-        result.noalias() =
-            Eigen::Map<Rows const>(a + skip, rows, n) * Eigen::Map<Rows const>(b, n, n);
+        int const first = std::min(size.rows, t * share);
+        int const rows = std::min(share, size.rows - first);
+        std::ptrdiff_t const skip = first;
+        Eigen::Map<Rows> result(c + skip * size.cols, rows, size.cols);
+        result.noalias() = Eigen::Map<Rows const>(a + skip * size.inner, rows, size.inner) *
+                           Eigen::Map<Rows const>(b, size.inner, size.cols);
       });
   space.fence();
 }
@@ -132,24 +134,25 @@ double peak_rss_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
 }
 
-SgemmPeak measure_sgemm_peak(Space const& space, int n) {
-  auto const matrix = [&](float value) {
-    auto const m = m2u::make_matrix<float>(space, "m2u::bench::matrix", n, n);
+SgemmPeak measure_sgemm(Space const& space, ProductSize const& size) {
+  auto const matrix = [&](int rows, int cols, float value) {
+    auto const m = m2u::make_matrix<float>(space, "m2u::bench::matrix", rows, cols);
     Kokkos::deep_copy(space, m, value);
     return m;
   };
-  auto const a = matrix(0.5F);
-  auto const b = matrix(0.25F);
-  auto const c = matrix(0.0F);
+  auto const a = matrix(size.rows, size.inner, 0.5F);
+  auto const b = matrix(size.inner, size.cols, 0.25F);
+  auto const c = matrix(size.rows, size.cols, 0.0F);
   SgemmPeak peak;
-  peak.ours = best_rate(n, [&] {
+  peak.ours = best_rate(size.flop(), [&] {
     m2u::gemm(space, a, b, c);
     space.fence();
   });
   if constexpr (m2u::on_host<Space>) {
-    peak.eigen = best_rate(n, [&] { eigen_product(space, n, a.data(), b.data(), c.data()); });
+    peak.eigen =
+        best_rate(size.flop(), [&] { eigen_product(space, size, a.data(), b.data(), c.data()); });
     if (OpenBlas const openblas(space.concurrency()); openblas) {
-      peak.openblas = best_rate(n, [&] { openblas(n, a.data(), b.data(), c.data()); });
+      peak.openblas = best_rate(size.flop(), [&] { openblas(size, a.data(), b.data(), c.data()); });
     }
   }
   return peak;

@@ -26,7 +26,15 @@ double median(std::vector<double> values);
 /// The most memory that this process had so far.
 double peak_rss_mib();
 
-/// GFLOP/s of square single-precision products, the best of several.
+/// The sizes of a product [rows, inner] · [inner, cols].
+struct ProductSize {
+  int rows = 0;
+  int cols = 0;
+  int inner = 0;
+  double flop() const { return 2.0 * rows * cols * inner; }
+};
+
+/// GFLOP/s of single-precision products, the best of several.
 struct SgemmPeak {
   double ours = 0.0;      ///< m2u::gemm
   double eigen = 0.0;     ///< Eigen, a share of the rows for each thread
@@ -35,7 +43,12 @@ struct SgemmPeak {
 };
 
 /// Measures on all threads of the space. Takes some seconds.
-SgemmPeak measure_sgemm_peak(Space const& space, int n = 2048);
+SgemmPeak measure_sgemm(Space const& space, ProductSize const& size);
+
+/// The same for a square product.
+inline SgemmPeak measure_sgemm_peak(Space const& space, int n = 2048) {
+  return measure_sgemm(space, {n, n, n});
+}
 
 nlohmann::json to_json(SgemmPeak const& peak);
 

@@ -41,7 +41,7 @@ inline void print_record(nlohmann::json const& record, bool as_json) {
     return;
   }
   for (auto const& [key, value] : record.items()) {
-    std::cout << "  " << key << std::string(std::max<std::size_t>(1, 24 - key.size()), ' ') << value
+    std::cout << "  " << key << std::string(key.size() < 24 ? 24 - key.size() : 1, ' ') << value
               << '\n';
   }
 }

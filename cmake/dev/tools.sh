@@ -102,6 +102,10 @@ bench_one() {
             bench_program "$1"
             in_environment "$program" --data "$data" "${arguments[@]}"
             ;;
+        retrieve)
+            bench_program retrieve
+            in_environment "$program" --index "$repo/build/bench/data/retrieve" "${arguments[@]}"
+            ;;
         growth)
             bench_program growth
             in_environment "$program" --data "$data" --out "$repo/docs/figures" "${arguments[@]}" \

@@ -52,11 +52,11 @@ struct ModelConfiguration {
 
 /// What a fine-tuned model predicts, and how.
 struct Prediction {
-  std::string head = "fusion";        ///< of 2D and generated vectors, or "2d": of the 2D vector
+  std::string head = "fusion";      ///< of 2D and generated vectors, or "2d": of the 2D vector
   std::string task;                 ///< "classification" (two classes), "regression" or "ddi"
   std::vector<std::string> labels;  ///< names; of the classes, for "ddi"
-  int hidden = 128;                   ///< units of the head
-  std::vector<double> mean;           ///< regression: labels are mean + scale · output
+  int hidden = 128;                 ///< units of the head
+  std::vector<double> mean;         ///< regression: labels are mean + scale · output
   std::vector<double> scale;
 
   bool operator==(Prediction const&) const = default;
@@ -68,9 +68,7 @@ struct Configuration : ModelConfiguration {
   /// Whether fine-tuning made the model.
   bool predicts() const { return form == "property" || form == "pairs"; }
   /// Whether the model makes one vector of the 2D and the generated ones.
-  bool fuses() const {
-    return form == "package" || (predicts() && prediction.head == "fusion");
-  }
+  bool fuses() const { return form == "package" || (predicts() && prediction.head == "fusion"); }
 
   bool operator==(Configuration const&) const = default;
 };

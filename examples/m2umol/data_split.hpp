@@ -43,7 +43,8 @@ inline SplitKind split_kind(std::string const& text) {
     auto const parsed = std::from_chars(number.data(), number.data() + number.size(), folds);
     m2u::expects(parsed.ec == std::errc() && parsed.ptr == number.data() + number.size() &&
                      folds >= 3 && folds <= 1000,
-                 "--split ", text, ": the number of folds is from 3 (train, validate, test) to 1000");
+                 "--split ", text,
+                 ": the number of folds is from 3 (train, validate, test) to 1000");
     return {Kind::kfold, {}, folds};
   }
   m2u::fail("--split ", text,

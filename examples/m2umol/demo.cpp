@@ -4,6 +4,7 @@
 #include <fstream>
 #include <iostream>
 #include <memory>
+#include <tuple>
 
 #include "m2u/chem/draw.hpp"
 #include "m2u/chem/prepare.hpp"
@@ -12,6 +13,7 @@
 #include "m2u/data/shard.hpp"
 #include "m2u/train/batch_source.hpp"
 
+#include "m2umol/library.hpp"
 #include "m2umol/program.hpp"
 #include "m2umol/recipe.hpp"
 #include "m2umol/run_report.hpp"
@@ -73,17 +75,18 @@ std::string drawing(std::string const& smiles) {
   return parsed ? m2u::draw_svg(*parsed.mol, {.width = 240, .height = 180}) : std::string();
 }
 
-Neighbours neighbours_of(Engine const& engine, Library const& library, int row) {
+Neighbours neighbours_of(m2u::Table const& table, m2u::VectorIndex const& vectors, int row) {
   Neighbours result;
-  auto const& table = library.table;
   result.query_name = table.text("name", row);
   result.query_smiles = table.text("smiles", row);
   result.query_svg = drawing(result.query_smiles);
-  auto const query = engine.embed(table, {row}, {.real = false}, 1);
-  for (auto const& [by, title] :
-       {std::pair("2d", "2D vector"), std::pair("text", "generated text vector")}) {
+  for (auto const& [from, to, title] :
+       {std::tuple("2d", "2d", "2D vector"),
+        std::tuple("generated.text", "real.text", "generated text vector")}) {
     Neighbours::Group group{title, {}};
-    for (auto const& hit : nearest_molecules(query, library, by, 5)) {
+    auto const query =
+        m2u::host_matrix("m2umol::query", 1, vectors.width(from), vectors.vector(from, row));
+    for (auto const& hit : vectors.search(m2u::Host{}, to, query, 5).at(0)) {
       if (hit.row == row || group.hits.size() == 4) {
         continue;
       }
@@ -93,7 +96,7 @@ Neighbours neighbours_of(Engine const& engine, Library const& library, int row) 
       entry.smiles = table.text("smiles", hit.row);
       entry.svg = drawing(entry.smiles);
       entry.note = table.text("categories", hit.row);
-      entry.similarity = hit.score;
+      entry.similarity = static_cast<double>(hit.score);
       group.hits.push_back(std::move(entry));
     }
     result.groups.push_back(std::move(group));
@@ -134,9 +137,8 @@ std::vector<nlohmann::json> read_log(fs::path const& path) {
 void write_report(fs::path const& path, m2u::Table const& table, PretrainOptions const& options,
                   PretrainResult const& result, double seconds) {
   auto const engine = Engine::load(options.run / "model.safetensors");
-  Library library{table, {}};
-  auto const rows = m2u::all_ids(table.size());
-  library.vectors = engine.embed(table, rows, {.generated = false}, options.threads);
+  auto const vectors = index_in_memory(engine, table, {"2d", "generated.text", "real.text"},
+                                       options.threads, "the demo's library");
   RunReport report;
   report.title = "m2umol demo";
   report.program_version = std::string(m2u::version) + " (" + git_revision() + ")";
@@ -148,9 +150,9 @@ void write_report(fs::path const& path, m2u::Table const& table, PretrainOptions
   report.before = report_rows(result.before);
   report.after = report_rows(result.after);
   for (char const* const name : {"ibuprofen", "atorvastatin", "diazepam"}) {
-    for (int const row : rows) {
+    for (int const row : m2u::all_ids(table.size())) {
       if (table.text("name", row) == name) {
-        report.examples.push_back(neighbours_of(engine, library, row));
+        report.examples.push_back(neighbours_of(table, vectors, row));
       }
     }
   }

@@ -104,16 +104,16 @@ struct PretrainingState final : StateOf<Model> {
                           {.learning_rate = options.learning_rate,
                            .weight_decay = options.weight_decay,
                            .groups = groups}};
-    auto source = m2u::batches<Space>(
-        m2u::TableDataset(table, modalities_in_use(table, options.without),
-                          {.hub_parts = configuration.three_passes
-                                            ? std::string(Model::hub_modality())
-                                            : std::string()}),
-        {.size = options.batch,
-         .seed = options.seed,
-         .shuffle = options.shuffle,
-         .threads = options.threads},
-        train);
+    auto source =
+        m2u::batches<Space>(m2u::TableDataset(table, modalities_in_use(table, options.without),
+                                              {.hub_parts = configuration.three_passes
+                                                                ? std::string(Model::hub_modality())
+                                                                : std::string()}),
+                            {.size = options.batch,
+                             .seed = options.seed,
+                             .shuffle = options.shuffle,
+                             .threads = options.threads},
+                            train);
     m2u::Trainer trainer{this->model,
                          this->values,
                          adam,
@@ -162,6 +162,7 @@ Engine::~Engine() = default;
 
 Configuration const& Engine::configuration() const { return state_->configuration; }
 nlohmann::json const& Engine::training() const { return state_->training; }
+std::string const& Engine::checksum() const { return state_->checksum; }
 
 std::size_t Engine::parameters() const {
   std::size_t sum = 0;
@@ -215,6 +216,7 @@ Engine Engine::load(std::filesystem::path const& path) {
     m2u::fail(path.string(), ": the model's configuration can't be used: ", error.what());
   }
   m2u::assign_parameters(state->theta(), file);
+  state->checksum = m2u::content_sum(file);
   return Engine(std::move(state));
 }
 
@@ -265,8 +267,9 @@ FinetuneOutcome Engine::finetune(m2u::Table const& table, m2u::Labels const& lab
 }
 
 m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
-                              m2u::EmbedOptions const& options, int threads) const {
-  return state_->embed(table, std::move(rows), options, threads);
+                              m2u::EmbedOptions const& options, int threads,
+                              std::vector<std::string> const& real) const {
+  return state_->embed(table, std::move(rows), options, threads, real);
 }
 
 PretrainOutcome Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,

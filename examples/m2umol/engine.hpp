@@ -93,11 +93,16 @@ class Engine {
 
   Configuration const& configuration() const;
   nlohmann::json const& training() const;  ///< as saved with the model, else an empty object
+  /// The checksum of the file that it was loaded from, which stands for the model; else empty.
+  std::string const& checksum() const;
   std::size_t parameters() const;
 
   /// Vectors of some rows of a prepared table, in their order.
+  /// @param real modalities whose real vectors are wanted, if options ask for them; none given: all
+  /// of the table
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                        m2u::EmbedOptions const& options, int threads) const;
+                        m2u::EmbedOptions const& options, int threads,
+                        std::vector<std::string> const& real = {}) const;
 
   /// What a model fine-tuned on pairs says of some: [pairs, classes], chances.
   /// @param which numbers of pairs, whose molecules are rows of the table
@@ -109,8 +114,8 @@ class Engine {
                                  std::function<double()> const& validate,
                                  FinetuneOptions const& options);
 
-  /// What a fine-tuned model says of some rows: [rows, labels], chances of the label 1 or numbers in
-  /// the labels' units. @throws m2u::Error if the model was not fine-tuned.
+  /// What a fine-tuned model says of some rows: [rows, labels], chances of the label 1 or numbers
+  /// in the labels' units. @throws m2u::Error if the model was not fine-tuned.
   m2u::HostRows predict(m2u::Table const& table, std::vector<int> rows, int threads) const;
 
   /// Fine-tunes a model of the form "property" on the rows `train`, and goes back to the epoch that

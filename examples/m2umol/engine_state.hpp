@@ -45,7 +45,8 @@ struct Engine::State {
 
   virtual m2u::Parameters<Space> const& theta() const = 0;
   virtual m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                                m2u::EmbedOptions const& options, int threads) const = 0;
+                                m2u::EmbedOptions const& options, int threads,
+                                std::vector<std::string> const& real) const = 0;
   virtual m2u::FitResult pretrain(m2u::Table const& /*table*/, std::vector<int> const& /*train*/,
                                   Evaluation const& /*evaluation*/,
                                   PretrainOptions const& /*options*/) {
@@ -76,6 +77,7 @@ struct Engine::State {
 
   Configuration configuration;
   nlohmann::json training = nlohmann::json::object();
+  std::string checksum;
 };
 
 /// A model whose form is a composition of the library's parts.
@@ -93,17 +95,25 @@ struct StateOf : Engine::State {
   m2u::Parameters<Space> const& theta() const override { return values; }
 
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
-                        m2u::EmbedOptions const& options, int threads) const override {
-    auto source = graphs(table, std::move(rows), threads, options.real);
+                        m2u::EmbedOptions const& options, int threads,
+                        std::vector<std::string> const& real) const override {
+    std::vector<std::string> use;
+    if (!options.real || !real.empty()) {
+      use.emplace_back(Model::hub_modality());
+    }
+    if (options.real) {
+      use.insert(use.end(), real.begin(), real.end());
+    }
+    auto source = batches_of(table, std::move(rows), threads, use);
     return m2u::embed(Space{}, model, values, source, options);
   }
 
-  /// Batches for evaluation. @param all all modalities, not the hub's alone
-  auto graphs(m2u::Table const& table, std::vector<int> rows, int threads, bool all) const {
-    std::vector<std::string> const hub{std::string(Model::hub_modality())};
-    return m2u::batches<Space>(
-        m2u::TableDataset(table, all ? std::vector<std::string>{} : hub),
-        {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
+  /// Batches for evaluation. @param use modalities; none given: all
+  auto batches_of(m2u::Table const& table, std::vector<int> rows, int threads,
+                  std::vector<std::string> const& use) const {
+    return m2u::batches<Space>(m2u::TableDataset(table, use),
+                               {.size = 256, .shuffle = false, .threads = threads},
+                               std::move(rows));
   }
 
   m2u::ParameterLayout layout;

@@ -24,12 +24,11 @@ struct Part {
   Pick pick;
 };
 std::vector<Part> parts(bool unseen) {
-  std::vector<Part> result{
-      {"validation", [](FinetuneRun const& run) { return &run.validation; }},
-      {"test", [](FinetuneRun const& run) { return &run.test; }}};
+  std::vector<Part> result{{"validation", [](FinetuneRun const& run) { return &run.validation; }},
+                           {"test", [](FinetuneRun const& run) { return &run.test; }}};
   if (unseen) {
-    result.push_back(
-        {"test, unseen", [](FinetuneRun const& run) { return run.unseen ? &*run.unseen : nullptr; }});
+    result.push_back({"test, unseen",
+                      [](FinetuneRun const& run) { return run.unseen ? &*run.unseen : nullptr; }});
   }
   return result;
 }
@@ -143,10 +142,10 @@ nlohmann::json to_json(FinetuneArguments const& a, LabelledMolecules const& mole
     auto& summaries = json["summary"][part.name];
     for (auto const& [measure, ignored] : runs.front().test.mean) {
       auto const summary = summarise(values_of(runs, part.pick, measure));
-      summaries[measure] = {{"runs", summary.runs},
-                            {"mean", summary.mean},
-                            {"deviation", summary.deviation ? nlohmann::json(*summary.deviation)
-                                                            : nlohmann::json()}};
+      summaries[measure] = {
+          {"runs", summary.runs},
+          {"mean", summary.mean},
+          {"deviation", summary.deviation ? nlohmann::json(*summary.deviation) : nlohmann::json()}};
     }
   }
   return json;
@@ -169,9 +168,9 @@ void keep_best(std::vector<FinetuneRun> const& runs, FinetuneArguments const& ar
 void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common const& common) {
   bool const of_pairs = arguments.task == "ddi";
   m2u::expects(of_pairs || !arguments.table.empty(), "--data names the table to learn from");
-  m2u::expects(!of_pairs || (!pairs.train.empty() && !pairs.test.empty() &&
-                             !pairs.molecules.empty()),
-               "--task ddi takes --train, --test and --molecules");
+  m2u::expects(
+      !of_pairs || (!pairs.train.empty() && !pairs.test.empty() && !pairs.molecules.empty()),
+      "--task ddi takes --train, --test and --molecules");
   arguments.regression = arguments.task == "regression";
   auto const kind = split_kind(arguments.split);
   arguments.part = kind.column;
@@ -256,9 +255,10 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
       ->check(CLI::IsMember({"classification", "regression", "ddi"}))
       ->capture_default_str();
   command
-      ->add_option("--split", a.split,
-                   "scaffold (deterministic 80/10/10), random-scaffold, random, column:NAME (train, "
-                   "valid, test) or kfold:K")
+      ->add_option(
+          "--split", a.split,
+          "scaffold (deterministic 80/10/10), random-scaffold, random, column:NAME (train, "
+          "valid, test) or kfold:K")
       ->capture_default_str();
   command->add_option("--init", a.init, "A pre-trained model, or random for none")
       ->required()

@@ -34,8 +34,8 @@ struct PairSource {
   std::string validation;  ///< empty: a tenth of the training pairs, by the seed
   std::string test;
   std::string molecules;
-  std::string id = "id";        ///< column of the molecules' file
-  std::string first = "d1";     ///< columns of the pairs' files
+  std::string id = "id";     ///< column of the molecules' file
+  std::string first = "d1";  ///< columns of the pairs' files
   std::string second = "d2";
   std::string type = "type";
 };

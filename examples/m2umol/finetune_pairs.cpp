@@ -179,7 +179,8 @@ PairParts parts_of(PairData const& data, m2u::Seed seed) {
   PairParts parts;
   auto const order = m2u::random_permutation(count, seed, m2u::stream_of("m2umol::pair_parts"));
   for (int place = 0; place < count; ++place) {
-    auto const pair = data.parts[0][static_cast<std::size_t>(order[static_cast<std::size_t>(place)])];
+    auto const pair =
+        data.parts[0][static_cast<std::size_t>(order[static_cast<std::size_t>(place)])];
     (place < std::max(1, count / 10) ? parts.validation : parts.train).push_back(pair);
   }
   std::sort(parts.train.begin(), parts.train.end());
@@ -198,8 +199,8 @@ m2u::ClassMetrics measure(Engine const& engine, m2u::Table const& graphs, PairDa
 }
 
 std::map<std::string, double> values_of(m2u::ClassMetrics const& metrics) {
-  return {{"accuracy", metrics.accuracy},   {"macro_precision", metrics.precision},
-          {"macro_recall", metrics.recall}, {"macro_f1", metrics.f1},
+  return {{"accuracy", metrics.accuracy},    {"macro_precision", metrics.precision},
+          {"macro_recall", metrics.recall},  {"macro_f1", metrics.f1},
           {"roc_auc", metrics.roc_auc.mean}, {"pr_auc", metrics.pr_auc}};
 }
 
@@ -207,17 +208,16 @@ std::map<std::string, double> values_of(m2u::ClassMetrics const& metrics) {
 
 void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& source,
                         Engine const* init, Configuration configuration, int threads) {
-  auto const molecules =
-      read_molecules_of(source, arguments.smiles, configuration, threads);
+  auto const molecules = read_molecules_of(source, arguments.smiles, configuration, threads);
   auto const data = read_data(source, molecules);
   configuration.prediction = {arguments.head, "ddi", data.classes, arguments.hidden, {}, {}};
   std::cout << "finetune on " << source.train << ": " << data.parts[0].size()
             << " pairs to learn from, " << data.parts[2].size() << " to test on, "
-            << molecules.graphs.size() << " molecules, " << data.classes.size()
-            << " classes, init " << arguments.init << ", head " << arguments.head << std::endl;
-  nlohmann::json json{{"train", source.train},     {"test", source.test},
-                      {"init", arguments.init},    {"head", arguments.head},
-                      {"classes", data.classes},   {"epochs", arguments.training.epochs},
+            << molecules.graphs.size() << " molecules, " << data.classes.size() << " classes, init "
+            << arguments.init << ", head " << arguments.head << std::endl;
+  nlohmann::json json{{"train", source.train},          {"test", source.test},
+                      {"init", arguments.init},         {"head", arguments.head},
+                      {"classes", data.classes},        {"epochs", arguments.training.epochs},
                       {"runs", nlohmann::json::array()}};
   std::map<std::string, std::vector<std::optional<double>>> all;
   for (int const seed : arguments.seeds) {

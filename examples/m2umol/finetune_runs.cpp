@@ -90,9 +90,9 @@ std::string cell(std::string const& text) {
 void write_predictions(fs::path const& path, LabelledMolecules const& molecules,
                        m2u::ScaffoldSplit const& split, m2u::HostRows const& predictions) {
   std::vector<char const*> part(static_cast<std::size_t>(molecules.size()), "");
-  for (auto const& [rows, name] : {std::pair(&split.train, "train"),
-                                   std::pair(&split.validation, "validation"),
-                                   std::pair(&split.test, "test")}) {
+  for (auto const& [rows, name] :
+       {std::pair(&split.train, "train"), std::pair(&split.validation, "validation"),
+        std::pair(&split.test, "test")}) {
     for (int const row : *rows) {
       part[static_cast<std::size_t>(row)] = name;
     }
@@ -105,8 +105,8 @@ void write_predictions(fs::path const& path, LabelledMolecules const& molecules,
   file.write(header + '\n');
   char number[32];
   for (std::size_t row = 0; row < part.size(); ++row) {
-    auto line = std::to_string(molecules.lines[row]) + ',' + cell(molecules.smiles[row]) + ',' +
-                part[row];
+    auto line =
+        std::to_string(molecules.lines[row]) + ',' + cell(molecules.smiles[row]) + ',' + part[row];
     for (std::size_t t = 0; t < molecules.tasks.size(); ++t) {
       auto const predicted = predictions.values[row * molecules.tasks.size() + t];
       std::snprintf(number, sizeof number, ",%.9g,", static_cast<double>(predicted));
@@ -172,14 +172,13 @@ FinetuneRun one_run(FinetuneArguments const& arguments, LabelledMolecules const&
     run.unseen = scores(unseen);
   }
   write_predictions(fs::path(run.folder) / "predictions.csv", molecules, split, predictions);
-  engine.save(fs::path(run.folder) / "model.safetensors",
-              {{"finetuned_on", arguments.table},
-               {"seed", run.seed},
-               {"split", arguments.split},
-               {"fold", run.fold},
-               {"epoch", run.outcome.best_epoch},
-               {"validation", to_json(run.validation)},
-               {"test", to_json(run.test)}});
+  engine.save(fs::path(run.folder) / "model.safetensors", {{"finetuned_on", arguments.table},
+                                                           {"seed", run.seed},
+                                                           {"split", arguments.split},
+                                                           {"fold", run.fold},
+                                                           {"epoch", run.outcome.best_epoch},
+                                                           {"validation", to_json(run.validation)},
+                                                           {"test", to_json(run.test)}});
   return run;
 }
 
@@ -197,8 +196,7 @@ Engine tuned_engine(Configuration configuration, Engine const* init, std::uint64
   }
   auto tensors = engine.tensors();
   for (auto& tensor : tensors) {
-    bool const made_here =
-        tensor.name.starts_with("fusion.") || tensor.name.starts_with("head.");
+    bool const made_here = tensor.name.starts_with("fusion.") || tensor.name.starts_with("head.");
     auto const found = given.find(tensor.name);
     m2u::expects(made_here || (found != given.end() && found->second.shape == tensor.shape),
                  "the pre-trained model has no \"", tensor.name, "\" of this shape");
@@ -218,8 +216,7 @@ std::vector<FinetuneRun> finetune_runs(FinetuneArguments const& arguments,
   auto const kind = split_kind(arguments.split);
   std::vector<FinetuneRun> runs;
   for (int const seed : arguments.seeds) {
-    auto const splits =
-        make_splits(kind, molecules, m2u::Seed{static_cast<std::uint64_t>(seed)});
+    auto const splits = make_splits(kind, molecules, m2u::Seed{static_cast<std::uint64_t>(seed)});
     for (std::size_t fold = 0; fold < splits.size(); ++fold) {
       FinetuneRun run;
       run.seed = seed;
@@ -232,12 +229,12 @@ std::vector<FinetuneRun> finetune_runs(FinetuneArguments const& arguments,
       run = one_run(arguments, molecules, seen, init, base, splits[fold], std::move(run), threads);
       runs.push_back(std::move(run));
       auto const& done = runs.back();
-      std::fprintf(stderr, "finetune: run %zu of %zu (%s): %d epochs, %.0f molecules/s, best epoch %d\n",
-                   runs.size(), total, name.c_str(), done.outcome.fit.epochs,
-                   done.outcome.fit.history.empty()
-                       ? 0.0
-                       : done.outcome.fit.history.back().samples_per_second,
-                   done.outcome.best_epoch);
+      std::fprintf(
+          stderr, "finetune: run %zu of %zu (%s): %d epochs, %.0f molecules/s, best epoch %d\n",
+          runs.size(), total, name.c_str(), done.outcome.fit.epochs,
+          done.outcome.fit.history.empty() ? 0.0
+                                           : done.outcome.fit.history.back().samples_per_second,
+          done.outcome.best_epoch);
     }
   }
   return runs;

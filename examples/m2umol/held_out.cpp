@@ -6,6 +6,8 @@
 #include <set>
 #include <utility>
 
+#include "m2u/data/modalities.hpp"
+
 #include "m2umol/engine.hpp"
 
 namespace m2umol {
@@ -34,9 +36,13 @@ std::map<int, std::size_t> places_of(std::vector<int> const& samples) {
 }
 
 nlohmann::json to_json(m2u::RetrievalMetrics const& metrics) {
-  return {{"recall_at_1", metrics.recall_at_1},   {"recall_at_5", metrics.recall_at_5},
-          {"recall_at_10", metrics.recall_at_10}, {"mrr", metrics.mean_reciprocal_rank},
-          {"median_rank", metrics.median_rank},   {"pool", metrics.pool}};
+  return {{"recall_at_1", metrics.recall_at_1},
+          {"recall_at_5", metrics.recall_at_5},
+          {"recall_at_10", metrics.recall_at_10},
+          {"recall_at_20", metrics.recall_at_20},
+          {"mrr", metrics.mean_reciprocal_rank},
+          {"median_rank", metrics.median_rank},
+          {"pool", metrics.pool}};
 }
 
 }  // namespace
@@ -62,14 +68,20 @@ std::vector<HeldOut> evaluate(Engine const& engine, m2u::Table const& table,
                               std::vector<int> const& rows, int threads,
                               std::vector<std::string> const& without) {
   std::vector<HeldOut> result;
-  if (rows.empty()) {
+  std::vector<std::string> use;
+  for (auto const& spec : m2u::read_modalities(table.metadata())) {
+    auto const& name = m2u::name_of(spec);
+    if (name != "2d" && std::find(without.begin(), without.end(), name) == without.end()) {
+      use.push_back(name);
+    }
+  }
+  if (rows.empty() || use.empty()) {
     return result;
   }
-  auto const vectors = engine.embed(table, rows, {}, threads);
+  auto const vectors = engine.embed(table, rows, {}, threads, use);
   auto const place_of = places_of(vectors.ids);
   for (auto const& modality : vectors.modalities) {
-    bool const left_out = std::find(without.begin(), without.end(), modality.name) != without.end();
-    if (left_out || modality.samples.size() < 2) {
+    if (modality.samples.size() < 2) {
       continue;
     }
     std::vector<std::size_t> places;
@@ -107,7 +119,7 @@ SameFormula evaluate_same_formula(Engine const& engine, m2u::Table const& table,
     return {};
   }
   auto const vectors =
-      engine.embed(table, std::vector<int>(wanted.begin(), wanted.end()), {}, threads);
+      engine.embed(table, std::vector<int>(wanted.begin(), wanted.end()), {}, threads, {"3d"});
   auto const& modality = vectors.modality("3d");
   auto const generated = places_of(vectors.ids);
   auto const real = places_of(modality.samples);

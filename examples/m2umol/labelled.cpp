@@ -61,9 +61,11 @@ double label_of(std::string text, std::string const& column, bool regression) {
   auto const* const end = text.data() + text.size();
   auto const parsed = std::from_chars(text.data(), end, value);
   bool const number = parsed.ec == std::errc() && parsed.ptr == end && std::isfinite(value);
-  m2u::expects(number && (regression || value == 0.0 || value == 1.0), "the label \"", column,
-               "\" is \"", text.substr(0, 40), "\"; labels are ",
-               regression ? "finite numbers" : "0 or 1 (numbers: --regression, or --task regression)", " or empty");
+  m2u::expects(
+      number && (regression || value == 0.0 || value == 1.0), "the label \"", column, "\" is \"",
+      text.substr(0, 40), "\"; labels are ",
+      regression ? "finite numbers" : "0 or 1 (numbers: --regression, or --task regression)",
+      " or empty");
   return value;
 }
 
@@ -135,11 +137,11 @@ void fill(LabelledMolecules& result, std::vector<m2u::MoleculeRecord> const& usa
 /// How many records were rejected, and why the first was.
 std::string reject_note(LabelledMolecules const& molecules) {
   auto const& rejects = molecules.rejects;
-  return rejects.empty() ? std::string()
-                         : "; " + std::to_string(rejects.size()) + " of " +
-                               std::to_string(molecules.records) +
-                               " records were rejected, the first at line " +
-                               std::to_string(rejects.front().line) + ": " + rejects.front().reason;
+  return rejects.empty()
+             ? std::string()
+             : "; " + std::to_string(rejects.size()) + " of " + std::to_string(molecules.records) +
+                   " records were rejected, the first at line " +
+                   std::to_string(rejects.front().line) + ": " + rejects.front().reason;
 }
 
 /// @throws m2u::Error if there is nothing to predict.
@@ -187,8 +189,7 @@ LabelledMolecules read_labelled(LabelSource const& source, Configuration const& 
   std::vector<Described> usable_described;
   for (std::size_t i = 0; i < records.size(); ++i) {
     if (!described[i].reject.empty()) {
-      result.rejects.push_back(
-          {records[i].line, m2u::input_of(records[i]), described[i].reject});
+      result.rejects.push_back({records[i].line, m2u::input_of(records[i]), described[i].reject});
       continue;
     }
     m2u::MoleculeRecord plain;

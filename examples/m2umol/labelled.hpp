@@ -20,8 +20,8 @@ struct LabelSource {
   std::string smiles = "smiles";
   std::vector<std::string> labels;  ///< each a column, or several with commas between
   std::string part;                 ///< a column whose text is kept too; empty for none
-  bool all_columns = false;  ///< with no labels named: all columns but the SMILES and `part`
-  bool regression = false;   ///< labels are any numbers, not 0 or 1
+  bool all_columns = false;         ///< with no labels named: all columns but the SMILES and `part`
+  bool regression = false;          ///< labels are any numbers, not 0 or 1
   bool fingerprints = false;
 };
 

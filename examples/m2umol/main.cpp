@@ -105,9 +105,11 @@ int run(int argc, char** argv) {
   add_prepare(program, common, body);
   add_pretrain(program, common, body);
   add_embed(program, common, body);
+  add_index(program, common, body);
   add_retrieve(program, common, body);
   add_finetune(program, common, body);
   add_predict(program, common, body);
+  add_evaluate_retrieval(program, common, body);
   add_evaluate(program, common, body);
   add_probe(program, common, body);
   add_import(program, common, body);

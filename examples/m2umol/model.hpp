@@ -16,8 +16,8 @@
 #include "m2u/objectives/nt_xent.hpp"
 #include "m2u/transfer/fusion.hpp"
 #include "m2u/transfer/label_head.hpp"
-#include "m2u/transfer/pair_head.hpp"
 #include "m2u/transfer/multi_to_uni.hpp"
+#include "m2u/transfer/pair_head.hpp"
 
 #include "m2umol/configuration.hpp"
 
@@ -101,9 +101,8 @@ auto make_fusion_model(m2u::ParameterLayout& layout, Configuration const& option
       m2u::generator<"text">(adapter("to_text")),
       m2u::generator<"bio">(adapter("to_bio")),
       m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), width}),
-      m2u::fused(
-          m2u::Fusion{layout.scope("fusion"),
-                      {.width = width, .heads = options.heads, .dropout = options.dropout}}),
+      m2u::fused(m2u::Fusion{layout.scope("fusion"),
+                             {.width = width, .heads = options.heads, .dropout = options.dropout}}),
       tasks...};
 }
 
@@ -115,15 +114,15 @@ inline auto make_package_model(m2u::ParameterLayout& layout, Configuration const
 inline m2u::LabelHead label_head(m2u::ParameterLayout& layout, Configuration const& options,
                                  bool normalise) {
   auto const& prediction = options.prediction;
-  return m2u::LabelHead{layout.scope("head"),
-                        {.in = options.width,
-                         .hidden = prediction.hidden,
-                         .tasks = static_cast<int>(prediction.labels.size()),
-                         .dropout = options.dropout,
-                         .normalise = normalise,
-                         .loss = prediction.task == "regression"
-                                     ? m2u::LabelLoss::squared_error
-                                     : m2u::LabelLoss::binary_cross_entropy}};
+  return m2u::LabelHead{
+      layout.scope("head"),
+      {.in = options.width,
+       .hidden = prediction.hidden,
+       .tasks = static_cast<int>(prediction.labels.size()),
+       .dropout = options.dropout,
+       .normalise = normalise,
+       .loss = prediction.task == "regression" ? m2u::LabelLoss::squared_error
+                                               : m2u::LabelLoss::binary_cross_entropy}};
 }
 
 /// Classes of pairs of molecules, in M2UMol's sizes.

@@ -15,9 +15,9 @@ struct PairsState final : StateOf<Model> {
 
   m2u::HostRows predict_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
                               std::vector<int> which, int threads) const override {
-    auto source = m2u::batches<Space>(
-        dataset(table, pairs), {.size = 1024, .shuffle = false, .threads = threads},
-        std::move(which));
+    auto source =
+        m2u::batches<Space>(dataset(table, pairs),
+                            {.size = 1024, .shuffle = false, .threads = threads}, std::move(which));
     return m2u::predict(Space{}, this->model, this->values, source);
   }
 
@@ -44,10 +44,10 @@ std::unique_ptr<Engine::State> make_pairs_state(Configuration configuration,
   auto const& prediction = configuration.prediction;
   m2u::expects(prediction.task == "ddi", "there is no task \"", prediction.task, "\" of pairs");
   m2u::expects(prediction.labels.size() > 1, "classes of pairs: there must be two at least");
-  return build_tuned_state<PairsState>(
-      std::move(configuration), seed, [](auto& layout, auto const& c, bool plain) {
-        return m2u::task<"pairs">(pair_head(layout, c, plain));
-      });
+  return build_tuned_state<PairsState>(std::move(configuration), seed,
+                                       [](auto& layout, auto const& c, bool plain) {
+                                         return m2u::task<"pairs">(pair_head(layout, c, plain));
+                                       });
 }
 
 }  // namespace m2umol

@@ -61,11 +61,11 @@ double cell_number(m2u::DelimitedReader const& reader, m2u::DelimitedRow const& 
   }
   double value = 0.0;
   auto const parsed = std::from_chars(text.data(), text.data() + text.size(), value);
-  m2u::expects(parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() &&
-                   std::isfinite(value),
-               reader.path().string(), ", line ", row.line, ": \"",
-               reader.header()[static_cast<std::size_t>(column)], "\" is \"", text.substr(0, 40),
-               "\", not a number");
+  m2u::expects(
+      parsed.ec == std::errc() && parsed.ptr == text.data() + text.size() && std::isfinite(value),
+      reader.path().string(), ", line ", row.line, ": \"",
+      reader.header()[static_cast<std::size_t>(column)], "\" is \"", text.substr(0, 40),
+      "\", not a number");
   return value;
 }
 
@@ -123,14 +123,13 @@ void run_evaluate(EvaluateArguments const& arguments, Common const& /*common*/) 
     }
     for (std::size_t t = 0; t < tasks.size(); ++t) {
       auto const label = cell_number(reader, row, reader.column(tasks[t].name));
-      m2u::expects(regression || std::isnan(label) || label == 0.0 || label == 1.0,
-                   arguments.data, ", line ", row.line, ": \"", tasks[t].name, "\" is ", label,
+      m2u::expects(regression || std::isnan(label) || label == 0.0 || label == 1.0, arguments.data,
+                   ", line ", row.line, ": \"", tasks[t].name, "\" is ", label,
                    "; labels are 0 or 1 (numbers: --task regression)");
       tasks[t].labels.push_back(label);
     }
     rows.push_back(predictions.rows);
-    predictions.append(1, predictions.cols,
-                       {found->second.begin(), found->second.end()});
+    predictions.append(1, predictions.cols, {found->second.begin(), found->second.end()});
   }
   m2u::expects(!rows.empty(), "no line of ", arguments.data, " has a prediction in ",
                arguments.predictions);
@@ -164,7 +163,8 @@ void add_predict(CLI::App& program, Common& common, Body& body) {
       ->required()
       ->check(not_empty());
   command
-      ->add_option("--out", a.out, "Predictions: .csv, .npy or .safetensors; chances of the label 1")
+      ->add_option("--out", a.out,
+                   "Predictions: .csv, .npy or .safetensors; chances of the label 1")
       ->required()
       ->check(not_empty());
   command->add_option("--smiles", a.columns.smiles, "Name of the SMILES column")

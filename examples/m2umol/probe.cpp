@@ -48,7 +48,8 @@ std::vector<ProbeMethod> all_methods(Engine const& engine, ProbeInput const& inp
                                      ProbeArguments const& arguments, Common const& common) {
   std::vector<ProbeMethod> methods{{pretrained, pooled_only, {}}, {pretrained, all_vectors, {}}};
   std::cerr << "probe: vectors of " << input.molecules.graphs.size() << " molecules\n";
-  add_vectors(engine, input.molecules.graphs, common.threads, !arguments.raw, methods[0], methods[1]);
+  add_vectors(engine, input.molecules.graphs, common.threads, !arguments.raw, methods[0],
+              methods[1]);
   if (arguments.random_inits > 0) {
     ProbeMethod pooled{random_init, pooled_only, {}};
     ProbeMethod with_generated{random_init, all_vectors, {}};

@@ -55,9 +55,11 @@ void expect_writable_folder(std::filesystem::path const& folder);
 void add_prepare(CLI::App& program, Common& common, Body& body);
 void add_pretrain(CLI::App& program, Common& common, Body& body);
 void add_embed(CLI::App& program, Common& common, Body& body);
+void add_index(CLI::App& program, Common& common, Body& body);
 void add_retrieve(CLI::App& program, Common& common, Body& body);
 void add_finetune(CLI::App& program, Common& common, Body& body);
 void add_predict(CLI::App& program, Common& common, Body& body);
+void add_evaluate_retrieval(CLI::App& program, Common& common, Body& body);
 void add_evaluate(CLI::App& program, Common& common, Body& body);
 void add_probe(CLI::App& program, Common& common, Body& body);
 void add_import(CLI::App& program, Common& common, Body& body);
@@ -67,7 +69,8 @@ void add_demo(CLI::App& program, Common& common, Body& body);
 /// The revision that this program was built from.
 char const* git_revision();
 
-/// A bar on a terminal, else a line every few seconds, on standard error.
+/// A bar on a terminal, else a line every few seconds, on standard error: of prepare, embed and
+/// index.
 class PrepareBar {
  public:
   void operator()(m2u::PrepareProgress const& progress);
@@ -106,24 +109,15 @@ PretrainResult run_pretraining(m2u::Table const& table, Configuration configurat
 /// it is not one of molecules.
 Configuration configuration_for(m2u::Table const& table, std::string const& folder);
 
+/// How equal similarities count in held-out retrieval, in a sentence.
+inline constexpr char const* tie_rule =
+    "Equal similarities count as their mean rank: a model that maps everything to one point gets "
+    "the rank (pool + 1) / 2, not 1.";
+
 /// A text table of held-out retrieval before and after.
 std::string retrieval_table(std::vector<HeldOut> const& before, std::vector<HeldOut> const& after);
 /// The same among molecules of one formula, in a line; empty if there were none.
 std::string same_formula_line(SameFormula const& result);
-
-/// Nearest library molecules of one molecule.
-struct Hit {
-  int row = 0;
-  double score = 0.0;
-};
-struct Library {
-  m2u::Table table;
-  m2u::Embeddings vectors;
-};
-/// @param by "2d", "3d", "text" or "bio": the query's hub vector among hub vectors, or its
-/// generated vector among the real vectors of the molecules that have that modality.
-std::vector<Hit> nearest_molecules(m2u::Embeddings const& query, Library const& library,
-                                   std::string const& by, int top);
 
 /// A molecule's own table of one row, without conformer, text and bio. @throws m2u::Error if it is
 /// unusable.

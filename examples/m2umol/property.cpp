@@ -15,7 +15,8 @@ struct PropertyState final : StateOf<Model> {
 
   m2u::HostRows predict(m2u::Table const& table, std::vector<int> rows,
                         int threads) const override {
-    auto source = this->graphs(table, std::move(rows), threads, false);
+    auto source =
+        this->batches_of(table, std::move(rows), threads, {std::string(Model::hub_modality())});
     return m2u::predict(Space{}, this->model, this->values, source);
   }
 

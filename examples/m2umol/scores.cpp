@@ -19,8 +19,8 @@ struct Labelled {
            std::vector<int> const& rows) {
     for (std::size_t i = 0; i < rows.size(); ++i) {
       auto const label = task.labels[static_cast<std::size_t>(rows[i])];
-      auto const at = i * static_cast<std::size_t>(rows_of_predictions.cols) +
-                      static_cast<std::size_t>(column);
+      auto const at =
+          i * static_cast<std::size_t>(rows_of_predictions.cols) + static_cast<std::size_t>(column);
       if (!std::isnan(label) && !std::isnan(rows_of_predictions.values[at])) {
         predictions.push_back(rows_of_predictions.values[at]);
         labels.push_back(static_cast<float>(label));
@@ -96,7 +96,8 @@ double negative_loss(m2u::HostRows const& predictions, std::vector<LabelTask> co
 }
 
 nlohmann::json to_json(LabelScores const& scores) {
-  nlohmann::json json{{"rows", scores.rows}, {"skipped_labels", scores.skipped}, {"mean", scores.mean}};
+  nlohmann::json json{
+      {"rows", scores.rows}, {"skipped_labels", scores.skipped}, {"mean", scores.mean}};
   auto& labels = json["labels"] = nlohmann::json::array();
   for (auto const& each : scores.each) {
     nlohmann::json entry{{"label", each.label}, {"rows", each.labelled}};

@@ -21,7 +21,8 @@
 namespace m2umol {
 
 /// The parts that pre-training made, where the model has them, at their own rate.
-inline std::vector<m2u::ParameterGroup> encoder_groups(m2u::ParameterLayout const& layout, double rate) {
+inline std::vector<m2u::ParameterGroup> encoder_groups(m2u::ParameterLayout const& layout,
+                                                       double rate) {
   std::vector<m2u::ParameterGroup> groups;
   for (std::string const scope : {"hub", "to_3d", "to_text", "to_bio", "norm"}) {
     bool const there =
@@ -81,16 +82,14 @@ std::unique_ptr<Engine::State> build_tuned_state(Configuration configuration,
                                                  MakeTask const& task) {
   auto const head = configuration.prediction.head;
   if (head == "fusion") {
-    return build_state<State>(
-        std::move(configuration), seed, [&task](auto& layout, auto const& c) {
-          return make_fusion_model(layout, c, task(layout, c, false));
-        });
+    return build_state<State>(std::move(configuration), seed, [&task](auto& layout, auto const& c) {
+      return make_fusion_model(layout, c, task(layout, c, false));
+    });
   }
   m2u::expects(head == "2d", "there is no head \"", head, "\"; there are fusion and 2d");
-  return build_state<State>(std::move(configuration), seed,
-                            [&task](auto& layout, auto const& c) {
-                              return make_plain_model(layout, c, task(layout, c, true));
-                            });
+  return build_state<State>(std::move(configuration), seed, [&task](auto& layout, auto const& c) {
+    return make_plain_model(layout, c, task(layout, c, true));
+  });
 }
 
 }  // namespace m2umol

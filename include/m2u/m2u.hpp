@@ -130,6 +130,7 @@
 #include "m2u/data/sparse_row.hpp"
 #include "m2u/data/table.hpp"
 #include "m2u/data/table_dataset.hpp"
+#include "m2u/data/vector_index.hpp"
 
 #include "m2u/text/hashed_ngrams.hpp"
 #include "m2u/text/latent_text.hpp"
@@ -137,4 +138,6 @@
 #include "m2u/text/tf_idf.hpp"
 
 #include "m2u/retrieve/metrics.hpp"
+#include "m2u/retrieve/rows.hpp"
+#include "m2u/retrieve/search_rows.hpp"
 #include "m2u/retrieve/top_k.hpp"

@@ -65,6 +65,22 @@ TEMPLATE_LIST_TEST_CASE("gemm agrees with the plain kernel in every form", "[gem
   compare<float>(space, 3, 0, 2, {});
 }
 
+TEMPLATE_LIST_TEST_CASE("gemm of few columns agrees with the plain kernel", "[gemm]",
+                        m2u::test::Spaces) {
+  TestType const space;
+  for (int const cols : {1, 2, 3, 4, 5}) {
+    for (int const inner : {3, 40, 301, 1500}) {  // shorter than a vector; more than one block
+      for (bool const transpose_b : {false, true}) {
+        for (bool const accumulate : {false, true}) {
+          m2u::GemmOptions const options{false, transpose_b, accumulate, 0.75};
+          compare<float>(space, 103, cols, inner, options);
+          compare<double>(space, 6, cols, inner, options);
+        }
+      }
+    }
+  }
+}
+
 TEMPLATE_LIST_TEST_CASE("gemm reads and writes blocks of columns", "[gemm]", m2u::test::Spaces) {
   TestType const space;
   auto const a = filled<float>(space, 9, 12, 1);

@@ -16,7 +16,7 @@
 
 #include "m2u/parameters/safetensors.hpp"
 
-#include "m2umol/sample.hpp"
+#include "m2umol/refusal.hpp"
 
 using namespace m2u::test;
 using Catch::Matchers::ContainsSubstring;
@@ -25,61 +25,11 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder for one test's input; commands that fail must leave it as it is.
-class Bench {
- public:
-  TemporaryFolder const folder;
-  fs::path out = folder / "out";  ///< does not exist
-
-  /// Runs a command that must fail with a message that holds all of `says`.
-  void refused(Arguments const& arguments, std::vector<std::string> const& says) const {
-    auto const before = contents(folder.path());
-    auto const outcome = m2umol(arguments);
-    std::string command;
-    for (auto const& argument : arguments) {
-      command += argument + ' ';
-    }
-    INFO(command << '\n' << outcome);
-    CHECK(outcome.code > 0);
-    CHECK(outcome.code < 126);
-    CHECK(outcome.signal == 0);
-    CHECK_FALSE(outcome.timed_out);
-    for (auto const& text : says) {
-      CHECK_THAT(outcome.error, ContainsSubstring(text));
-    }
-    CHECK(outcome.error.size() < 6000);
-    CHECK(contents(folder.path()) == before);
-  }
-
-  /// A copy of the sample's data set or run.
-  fs::path copy(fs::path const& of, std::string const& name) const {
-    fs::copy(of, folder / name, fs::copy_options::recursive);
-    return folder / name;
-  }
-};
-
-/// Turns a byte around.
-void alter(fs::path const& path, std::size_t at) {
-  auto bytes = read_bytes(path);
-  bytes.at(at) = static_cast<char>(bytes[at] ^ 0x10);
-  std::ofstream(path, std::ios::binary) << bytes;
-}
-
 void replace(fs::path const& path, std::string const& from, std::string const& to) {
   auto text = read_bytes(path);
   auto const at = text.find(from);
   REQUIRE(at != std::string::npos);
   std::ofstream(path, std::ios::binary) << text.replace(at, from.size(), to);
-}
-
-/// Exchanges the value that follows an option.
-Arguments with(Arguments arguments, std::string const& option, std::string const& value) {
-  auto const found = std::find(arguments.begin(), arguments.end(), option);
-  if (found == arguments.end()) {
-    return arguments + Arguments{option, value};
-  }
-  *(found + 1) = value;
-  return arguments;
 }
 
 /// The sample's model with other contents, as a program would write it that does not know

@@ -70,10 +70,25 @@ struct Table {
 
   /// @param more replaces what is here, or is added
   Arguments finetune(Arguments const& more = {}) const {
-    Arguments arguments{"finetune", "--data",   table.string(), "--labels", "aromatic,halogen",
-                        "--init",   sample().model.string(),    "--epochs", "3",
-                        "--batch",  "16",       "--seeds",      "0",        "--split",
-                        "random",   "--out",    out.string(),   "--threads", "1"};
+    Arguments arguments{"finetune",
+                        "--data",
+                        table.string(),
+                        "--labels",
+                        "aromatic,halogen",
+                        "--init",
+                        sample().model.string(),
+                        "--epochs",
+                        "3",
+                        "--batch",
+                        "16",
+                        "--seeds",
+                        "0",
+                        "--split",
+                        "random",
+                        "--out",
+                        out.string(),
+                        "--threads",
+                        "1"};
     for (std::size_t i = 0; i < more.size(); i += 2) {
       auto const found = std::find(arguments.begin(), arguments.end(), more[i]);
       if (found == arguments.end()) {
@@ -91,9 +106,9 @@ struct Table {
 
 TEST_CASE("m2umol finetune, predict and evaluate agree with each other") {
   Table const t;
-  auto const outcome = succeed(t.finetune({"--epochs", "30", "--learning-rate", "0.003",
-                                           "--encoder-learning-rate", "0.001", "--seen",
-                                           sample().data.string()}));
+  auto const outcome =
+      succeed(t.finetune({"--epochs", "30", "--learning-rate", "0.003", "--encoder-learning-rate",
+                          "0.001", "--seen", sample().data.string()}));
   CHECK_THAT(outcome.out, ContainsSubstring("119 molecules, 2 labels") &&
                               ContainsSubstring("roc_auc") && ContainsSubstring("test, unseen"));
   CHECK_THAT(outcome.error, ContainsSubstring("line 4") && ContainsSubstring("run 1 of 1"));
@@ -110,8 +125,8 @@ TEST_CASE("m2umol finetune, predict and evaluate agree with each other") {
 
   // predict: a row per line of the table, in its order; the same numbers as finetune wrote.
   auto const predictions = t.folder / "p.csv";
-  auto const predicted = succeed({"predict", "--model", (t.out / "model.safetensors").string(), "--in",
-                                  t.table.string(), "--out", predictions.string()});
+  auto const predicted = succeed({"predict", "--model", (t.out / "model.safetensors").string(),
+                                  "--in", t.table.string(), "--out", predictions.string()});
   CHECK_THAT(predicted.error, ContainsSubstring("1 of 120"));
   auto const rows = lines_of(read_bytes(predictions));
   REQUIRE(rows.size() == 121);
@@ -129,9 +144,8 @@ TEST_CASE("m2umol finetune, predict and evaluate agree with each other") {
 
   // evaluate: over all lines, so between the scores of the parts.
   auto const scores = t.folder / "scores.json";
-  auto const evaluated =
-      succeed({"evaluate", "--predictions", predictions.string(), "--data", t.table.string(),
-               "--out", scores.string()});
+  auto const evaluated = succeed({"evaluate", "--predictions", predictions.string(), "--data",
+                                  t.table.string(), "--out", scores.string()});
   CHECK_THAT(evaluated.out, ContainsSubstring("119 lines with predictions, 1 without") &&
                                 ContainsSubstring("roc_auc"));
   CHECK(nlohmann::json::parse(read_bytes(scores)).at("mean").at("roc_auc").get<double>() > 0.8);
@@ -206,7 +220,8 @@ struct PairTables {
                                          "c1ccccc1", "Cc1ccccc1O", "c1ccncc1CC", "Oc1ccccc1Cl"};
     auto const aromatic = [&](int i) { return i % 8 >= 4 ? 1 : 0; };
     for (int i = 0; i < 24; ++i) {
-      molecules += "a" + std::to_string(i) + ',' + std::string(static_cast<std::size_t>(i / 8), 'C') +
+      molecules += "a" + std::to_string(i) + ',' +
+                   std::string(static_cast<std::size_t>(i / 8), 'C') +
                    kinds[static_cast<std::size_t>(i % 8)] + '\n';
     }
     molecules += "bad,C1CC\n";
@@ -220,11 +235,32 @@ struct PairTables {
     train += "a1,0,bad\n";
   }
   Arguments finetune(fs::path const& train_file, fs::path const& out) const {
-    return {"finetune",    "--task",  "ddi",          "--train",
-            train_file.string(), "--test",  folder.write("test.csv", test).string(), "--molecules",
-            folder.write("molecules.csv", molecules).string(), "--id", "drug", "--init",
-            sample().model.string(), "--epochs", "40", "--batch", "64", "--learning-rate", "0.003",
-            "--encoder-learning-rate", "0.001", "--seeds", "0", "--threads", "1", "--out",
+    return {"finetune",
+            "--task",
+            "ddi",
+            "--train",
+            train_file.string(),
+            "--test",
+            folder.write("test.csv", test).string(),
+            "--molecules",
+            folder.write("molecules.csv", molecules).string(),
+            "--id",
+            "drug",
+            "--init",
+            sample().model.string(),
+            "--epochs",
+            "40",
+            "--batch",
+            "64",
+            "--learning-rate",
+            "0.003",
+            "--encoder-learning-rate",
+            "0.001",
+            "--seeds",
+            "0",
+            "--threads",
+            "1",
+            "--out",
             out.string()};
   }
 };
@@ -249,8 +285,8 @@ TEST_CASE("m2umol finetune learns what holds between two molecules") {
   auto const wrong = t.folder.write("wrong.csv", "d1,type,d2\na0,1,zzz\n");
   auto const refused = m2umol(t.finetune(wrong, t.folder / "no"));
   CHECK(refused.code == 1);
-  CHECK_THAT(refused.error, ContainsSubstring("wrong.csv, line 2") &&
-                                ContainsSubstring("no molecule \"zzz\""));
+  CHECK_THAT(refused.error,
+             ContainsSubstring("wrong.csv, line 2") && ContainsSubstring("no molecule \"zzz\""));
   auto const half = t.folder.write("half.csv", "d1,d2\na0,a1\n");
   CHECK_THAT(m2umol(t.finetune(half, t.folder / "no")).error,
              ContainsSubstring("no column \"type\""));

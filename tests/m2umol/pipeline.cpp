@@ -20,15 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> lines_of(std::string const& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) {
-    lines.push_back(line);
-  }
-  return lines;
-}
-
 /// The cells of a CSV file, without quotes.
 std::vector<std::vector<std::string>> csv_of(fs::path const& path) {
   std::vector<std::vector<std::string>> rows;

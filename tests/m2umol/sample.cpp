@@ -24,6 +24,15 @@ std::vector<std::string> drug_rows() {
   return rows;
 }
 
+std::vector<std::string> lines_of(std::string const& text) {
+  std::istringstream stream(text);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(stream, line);) {
+    lines.push_back(line);
+  }
+  return lines;
+}
+
 std::string table_text(std::vector<std::string> const& rows) {
   std::string text = "id\tsmiles\tname\tdescription\ttargets\tcategories\n";
   for (auto const& row : rows) {

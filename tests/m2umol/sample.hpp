@@ -22,6 +22,9 @@ inline Arguments operator+(Arguments first, Arguments const& second) {
 std::vector<std::string> drug_rows();
 inline constexpr int drugs = 38;
 
+/// A text's lines, without their ends.
+std::vector<std::string> lines_of(std::string const& text);
+
 /// The text of a table with these rows and the header of the bundled drugs.
 std::string table_text(std::vector<std::string> const& rows);
 

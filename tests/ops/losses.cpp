@@ -69,8 +69,8 @@ std::vector<float> label_weights(m2u::SparseRows<m2u::Host> const& labels) {
 auto of_labels(int rows, m2u::LabelLoss kind, bool weighted) {
   return [=](auto& tape, auto const& in) {
     auto const host = sparse_labels(rows);
-    auto const weights = m2u::host_vector("weights", weighted ? label_weights(host)
-                                                              : std::vector<float>());
+    auto const weights =
+        m2u::host_vector("weights", weighted ? label_weights(host) : std::vector<float>());
     return m2u::label_loss(tape, in[0], m2u::to_space(tape.space(), host), kind,
                            m2u::to_space(tape.space(), weights));
   };
@@ -121,18 +121,16 @@ m2u::GradientReport check_labels(auto const& space, int rows, m2u::LabelLoss kin
 using m2u::LabelLoss;
 
 bool const cases[] = {
-    add_gradient_case("label_loss", "logits", [](auto s) {
-      return check_labels(s, 7, LabelLoss::binary_cross_entropy, false);
-    }),
-    add_gradient_case("label_loss", "weighted logits", [](auto s) {
-      return check_labels(s, 300, LabelLoss::binary_cross_entropy, true);
-    }),
-    add_gradient_case("label_loss", "squares", [](auto s) {
-      return check_labels(s, 9, LabelLoss::squared_error, true);
-    }),
-    add_gradient_case("label_loss", "no labels", [](auto s) {
-      return check_labels(s, 1, LabelLoss::squared_error, false);
-    }),
+    add_gradient_case(
+        "label_loss", "logits",
+        [](auto s) { return check_labels(s, 7, LabelLoss::binary_cross_entropy, false); }),
+    add_gradient_case(
+        "label_loss", "weighted logits",
+        [](auto s) { return check_labels(s, 300, LabelLoss::binary_cross_entropy, true); }),
+    add_gradient_case("label_loss", "squares",
+                      [](auto s) { return check_labels(s, 9, LabelLoss::squared_error, true); }),
+    add_gradient_case("label_loss", "no labels",
+                      [](auto s) { return check_labels(s, 1, LabelLoss::squared_error, false); }),
     add_gradient_case("cross_entropy", "rows", [](auto s) { return check_labelled(s, 5, 4); }),
     add_gradient_case("cross_entropy", "blocks of rows",
                       [](auto s) { return check_labelled(s, 260, 2); }),

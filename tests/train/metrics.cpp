@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "m2u/train/class_metrics.hpp"
 #include "m2u/train/metrics.hpp"
+#include "m2u/train/class_metrics.hpp"
 
 #include <limits>
 #include <vector>
@@ -67,8 +67,7 @@ TEST_CASE("RMSE", "[metrics]") {
 
 TEST_CASE("average precision is the precision at each positive, ties as one step", "[metrics]") {
   // positives at ranks 1 and 3: (1 + 2/3) / 2
-  CHECK(m2u::average_precision(Floats{4, 3, 2, 1}, Ints{1, 0, 1, 0}).value() ==
-        Approx(5.0 / 6.0));
+  CHECK(m2u::average_precision(Floats{4, 3, 2, 1}, Ints{1, 0, 1, 0}).value() == Approx(5.0 / 6.0));
   // all tied: the share of positives
   CHECK(m2u::average_precision(Floats{1, 1, 1, 1}, Ints{1, 0, 0, 0}).value() == Approx(0.25));
   CHECK_FALSE(m2u::average_precision(Floats{1, 2}, Ints{0, 0}).has_value());

@@ -46,11 +46,12 @@ auto fused_model(m2u::ParameterLayout& layout, m2u::LabelLoss loss) {
     return m2u::LinearAdapter{layout.scope(name), toy_width, toy_width};
   };
   return m2u::MultiToUni{
-      toy_hub(layout), m2u::generator<"text">(adapter("to_text")),
+      toy_hub(layout),
+      m2u::generator<"text">(adapter("to_text")),
       m2u::generator<"bio">(adapter("to_bio")),
       m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), toy_width}),
-      m2u::fused(m2u::Fusion{layout.scope("fusion"),
-                             {.width = toy_width, .heads = 2, .dropout = 0.0F}}),
+      m2u::fused(
+          m2u::Fusion{layout.scope("fusion"), {.width = toy_width, .heads = 2, .dropout = 0.0F}}),
       m2u::task<"labels">(m2u::LabelHead{
           layout.scope("head"),
           {.in = toy_width, .hidden = 8, .tasks = 2, .dropout = 0.0F, .loss = loss}})};
@@ -108,7 +109,8 @@ TEMPLATE_LIST_TEST_CASE("a model with a task learns its labels, and predicts the
     auto const labels = toy_labels();
     int wrong = 0;
     for (std::size_t i = 0; i < labels.values.size(); ++i) {
-      wrong += !std::isnan(labels.values[i]) && (found.values[i] > 0.0F) != (labels.values[i] > 0.5F);
+      wrong +=
+          !std::isnan(labels.values[i]) && (found.values[i] > 0.0F) != (labels.values[i] > 0.5F);
     }
     return static_cast<double>(wrong);
   };
@@ -155,9 +157,8 @@ TEST_CASE("gradients of tasks agree with central differences", "[tasks][gradient
   using S = Kokkos::DefaultExecutionSpace;
   S const space;
   m2u::ParameterLayout layout;
-  m2u::LabelHead const head{
-      layout.scope("head"),
-      {.in = 5, .hidden = 4, .tasks = 2, .dropout = 0.0F, .normalise = true}};
+  m2u::LabelHead const head{layout.scope("head"),
+                            {.in = 5, .hidden = 4, .tasks = 2, .dropout = 0.0F, .normalise = true}};
   m2u::PairHead const pairs{layout.scope("pairs"),
                             {.in = 5, .hidden = 6, .middle = 4, .classes = 3, .dropout = 0.0F}};
   auto const both = [&](auto& tape, auto const& in) {
@@ -171,8 +172,7 @@ TEST_CASE("gradients of tasks agree with central differences", "[tasks][gradient
     return add(tape, head.loss(tape, head(tape, in[0]), batch),
                pairs.loss(tape, pairs(tape, in[0], pair_batch), pair_batch));
   };
-  auto const report =
-      m2u::gradient_check(space, layout, {m2u::random_input(4, 5, {1})}, both);
+  auto const report = m2u::gradient_check(space, layout, {m2u::random_input(4, 5, {1})}, both);
   INFO(report);
   CHECK(report.difference_error < 1e-6);
   CHECK(report.float_error < 1e-4);
@@ -204,16 +204,14 @@ TEMPLATE_LIST_TEST_CASE("a model learns what holds between two samples", "[tasks
   using S = TestType;
   S const space;
   m2u::ParameterLayout layout;
-  m2u::MultiToUni const model{
-      toy_hub(layout),
-      m2u::task<"pairs">(m2u::PairHead{
-          layout.scope("head"),
-          {.in = toy_width,
-           .hidden = 16,
-           .middle = 8,
-           .classes = 3,
-           .dropout = 0.0F,
-           .normalise = true}})};
+  m2u::MultiToUni const model{toy_hub(layout),
+                              m2u::task<"pairs">(m2u::PairHead{layout.scope("head"),
+                                                               {.in = toy_width,
+                                                                .hidden = 16,
+                                                                .middle = 8,
+                                                                .classes = 3,
+                                                                .dropout = 0.0F,
+                                                                .normalise = true}})};
   m2u::Pairs pairs;
   for (int i = 0; i < 20; ++i) {
     pairs.first.push_back(i % 7);

@@ -49,8 +49,9 @@ class LabelledDataset {
       rows.push_back(static_cast<int>(i));
       auto const before = columns.size();
       for (int task = 0; task < labels_->tasks; ++task) {
-        auto const at = static_cast<std::size_t>(ids[i]) * static_cast<std::size_t>(labels_->tasks) +
-                        static_cast<std::size_t>(task);
+        auto const at =
+            static_cast<std::size_t>(ids[i]) * static_cast<std::size_t>(labels_->tasks) +
+            static_cast<std::size_t>(task);
         if (!std::isnan(labels_->values[at])) {
           columns.push_back(task);
           values.push_back(labels_->values[at]);

@@ -80,8 +80,8 @@ void row_label_losses_backward(S const& space, LabelLoss kind, Matrix<R, S> cons
         R const factor = share * dloss(0, 0);
         for (int k = offsets(i); k < offsets(i + 1); ++k) {
           R const weight = weights.extent(0) > 0 ? static_cast<R>(weights(k)) : R(1);
-          dx(i, tasks(k)) += factor * weight *
-                             slope_of_label(kind, x(i, tasks(k)), static_cast<R>(values(k)));
+          dx(i, tasks(k)) +=
+              factor * weight * slope_of_label(kind, x(i, tasks(k)), static_cast<R>(values(k)));
         }
       });
 }

@@ -21,8 +21,8 @@ void for_row_blocks(S const& space, char const* label, int rows, F const& f) {
 }
 
 /// sums[j] = factor · Σ of value(i, j) over rows first … last - 1, for every column j. Summed in
-/// double: sums over a block of rows whose terms cancel out in the end, as those behind a batch norm
-/// do, would else leave the rounding of each step. Some columns at a time stay in registers.
+/// double: sums over a block of rows whose terms cancel out in the end, as those behind a batch
+/// norm do, would else leave the rounding of each step. Some columns at a time stay in registers.
 template <class Team, class R, class Value>
 KOKKOS_INLINE_FUNCTION void sum_block_rows(Team const& team, int first, int last, int cols,
                                            R factor, Value const& value, R* sums) {

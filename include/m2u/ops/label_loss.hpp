@@ -22,8 +22,8 @@ Scalar<S, R> label_loss(Tape<S, R>& tape, Tensor<S, R> const& predictions,
   expects(labels.rows.groups == predictions.rows() && labels.width == predictions.cols(),
           "label_loss: labels of ", labels.rows.groups, " rows and ", labels.width,
           " tasks do not fit predictions ", shape(predictions));
-  expects(weights.extent(0) == 0 || weights.extent_int(0) == labels.rows.total, "label_loss: ",
-          weights.extent(0), " weights, but ", labels.rows.total, " labels");
+  expects(weights.extent(0) == 0 || weights.extent_int(0) == labels.rows.total,
+          "label_loss: ", weights.extent(0), " weights, but ", labels.rows.total, " labels");
   R const share = R(1) / static_cast<R>(labels.rows.total > 0 ? labels.rows.total : 1);
   auto const loss = tape.result(1, 1, predictions);
   auto const losses = tape.matrix(predictions.rows(), 1);

@@ -72,6 +72,16 @@ inline void add_content_sum(std::vector<NamedTensor>& tensors,
   metadata[detail::content_sum_key] = sum.text();
 }
 
+/// The checksum of a file's contents, which its metadata may hold.
+inline std::string content_sum(SafetensorsFile const& file) {
+  detail::ContentSum sum;
+  sum.add(file.metadata());
+  for (auto const& name : file.names()) {
+    sum.add(name, file.info(name).shape, file.bytes(name));
+  }
+  return sum.text();
+}
+
 /// Compares a file's contents with the checksum in its metadata. A file without one passes: other
 /// programs write none.
 /// @throws Error naming the file if they do not agree.
@@ -80,12 +90,7 @@ inline void check_content_sum(SafetensorsFile const& file) {
   if (found == file.metadata().end()) {
     return;
   }
-  detail::ContentSum sum;
-  sum.add(file.metadata());
-  for (auto const& name : file.names()) {
-    sum.add(name, file.info(name).shape, file.bytes(name));
-  }
-  expects(found->second == sum.text(), file.path().string(),
+  expects(found->second == content_sum(file), file.path().string(),
           " is damaged: its checksum does not agree with its contents (if a program altered it on "
           "purpose, it must leave out the metadata \"",
           detail::content_sum_key, "\")");

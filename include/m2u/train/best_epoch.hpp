@@ -13,8 +13,8 @@
 namespace m2u {
 
 struct BestEpochOptions {
-  bool highest = true;  ///< the best score is the highest; else the lowest
-  int patience = 0;     ///< stop after so many epochs without a better score; 0: never
+  bool highest = true;              ///< the best score is the highest; else the lowest
+  int patience = 0;                 ///< stop after so many epochs without a better score; 0: never
   std::string name = "validation";  ///< under which the score is in EpochInfo::extra
 };
 

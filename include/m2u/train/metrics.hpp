@@ -132,8 +132,8 @@ inline double rmse(std::span<float const> predictions, std::span<float const> tr
 /// Mean absolute difference. @throws Error as rmse.
 inline double mean_absolute_error(std::span<float const> predictions,
                                   std::span<float const> truth) {
-  expects(predictions.size() == truth.size() && !truth.empty(), "mean_absolute_error: ",
-          predictions.size(), " predictions, but ", truth.size(),
+  expects(predictions.size() == truth.size() && !truth.empty(),
+          "mean_absolute_error: ", predictions.size(), " predictions, but ", truth.size(),
           " true values; both need the same number, at least 1");
   double sum = 0.0;
   for (std::size_t i = 0; i < truth.size(); ++i) {

@@ -27,8 +27,8 @@ struct LabelHeadOptions {
   int in = 128;      ///< columns of the representation
   int hidden = 128;  ///< units between
   int tasks = 1;
-  float dropout = 0.1F;     ///< before each linear layer
-  bool normalise = false;   ///< batch norm first, for representations that come without one
+  float dropout = 0.1F;    ///< before each linear layer
+  bool normalise = false;  ///< batch norm first, for representations that come without one
   LabelLoss loss = LabelLoss::binary_cross_entropy;
 };
 

@@ -46,10 +46,9 @@ class MultiToUni {
   /// @throws Error if a sample lacks the hub's modality or the batch lacks one that is needed.
   template <ExecutionSpace S, class R>
   Losses<S, R> losses(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
-    static_assert(
-        learns(),
-        "MultiToUni::losses: the model has no match<\"…\">(…) and no task<\"…\">(…) part, so there is "
-        "nothing to learn from; a model of generators can only generate");
+    static_assert(learns(), "MultiToUni::losses: the model has no match<\"…\">(…) and no "
+                            "task<\"…\">(…) part, so there is "
+                            "nothing to learn from; a model of generators can only generate");
     Kokkos::Profiling::ScopedRegion const region("m2u::transfer::losses");
     auto const pooled =
         hub_passes() == HubPasses::once || predicts() ? hub(tape, batch) : Tensor<S, R>{};
@@ -253,8 +252,8 @@ class MultiToUni {
   }
 
   template <ExecutionSpace S, class R, class T>
-  LossTerm<S, R> task_term(Tape<S, R>& tape, MultiBatch<S> const& batch,
-                           Tensor<S, R> const& pooled, T const& task) const {
+  LossTerm<S, R> task_term(Tape<S, R>& tape, MultiBatch<S> const& batch, Tensor<S, R> const& pooled,
+                           T const& task) const {
     auto const* const modality = batch.find(T::modality());
     LossTerm<S, R> term{std::string(T::modality()), {}, task.weight, 0, modality == nullptr};
     if (!term.skipped) {

@@ -35,8 +35,8 @@ struct PairHeadOptions {
   bool normalise = false;  ///< batch norm of the samples first, if they come without one
 };
 
-/// M2UMol's head for drug-drug interactions: [first second] – Linear – ReLU – Linear – ReLU – Linear,
-/// dropout before the last two, cross-entropy (the published one has ELU for ReLU).
+/// M2UMol's head for drug-drug interactions: [first second] – Linear – ReLU – Linear – ReLU –
+/// Linear, dropout before the last two, cross-entropy (the published one has ELU for ReLU).
 class PairHead {
  public:
   template <ExecutionSpace S>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The parts of a MultiToUni model: hub, matches, generators, joint objectives, tasks, a shared norm.
-/// Names live here, in the outer layer; kernels never see them.
+/// The parts of a MultiToUni model: hub, matches, generators, joint objectives, tasks, a shared
+/// norm. Names live here, in the outer layer; kernels never see them.
 #pragma once
 
 #include <algorithm>
@@ -63,13 +63,12 @@ concept JointObjective =
 
 /// What predicts labels from the samples' representation, and compares them.
 template <class H, class S = Kokkos::DefaultExecutionSpace>
-concept TaskHead = requires {
-  typename H::template Batch<S>;
-} && requires(H const& head, Tape<S>& tape, Tensor<S> const& rows,
-              typename H::template Batch<S> const& labels) {
-  { head(tape, rows, labels) } -> std::same_as<Tensor<S>>;
-  { head.loss(tape, rows, labels) } -> std::same_as<Scalar<S>>;
-};
+concept TaskHead = requires { typename H::template Batch<S>; } &&
+                   requires(H const& head, Tape<S>& tape, Tensor<S> const& rows,
+                            typename H::template Batch<S> const& labels) {
+                     { head(tape, rows, labels) } -> std::same_as<Tensor<S>>;
+                     { head.loss(tape, rows, labels) } -> std::same_as<Scalar<S>>;
+                   };
 
 /// The encoder that every sample goes through.
 template <Name name, class E>

@@ -40,6 +40,9 @@ void put_rows(R const* from, int rows, int cols, bool add, R* to, std::ptrdiff_t
 /// block lie side by side.
 template <ExecutionSpace S, class R>
 void pack_all(S const& space, Product<R> const& product, R* packed) {
+  if (product.thin()) {
+    return;
+  }
   int const panels = product.panels();
   int const blocks = pieces(product.depth, gemm_depth);
   Kokkos::parallel_for("m2u::linalg::gemm_pack", Kokkos::RangePolicy<S>(space, 0, panels * blocks),

@@ -8,6 +8,7 @@
 #include <new>
 
 #include "m2u/core/huge_pages.hpp"
+#include "m2u/linalg/backend/host_dots.hpp"
 #include "m2u/linalg/backend/host_tile.hpp"
 #include "m2u/linalg/strided.hpp"
 
@@ -74,13 +75,21 @@ struct Product {
         scale(static_cast<R>(options.scale)) {}
 
   int panels() const { return pieces(cols, tile_cols<R>); }
+  /// Whether b is taken as it lies: rows against few rows.
+  bool thin() const {
+    return cols <= most_dots && a.inner == 1 && b_inner == 1 && depth >= lanes<R>;
+  }
   std::size_t packed_size() const {
-    return static_cast<std::size_t>(panels()) * static_cast<std::size_t>(depth) *
-           static_cast<std::size_t>(tile_cols<R>);
+    return thin() ? 0
+                  : static_cast<std::size_t>(panels()) * static_cast<std::size_t>(depth) *
+                        static_cast<std::size_t>(tile_cols<R>);
   }
 
   /// Packs the columns of a panel of b and `count` inner steps from `from` on.
   [[gnu::noinline]] void pack(int from, int count, int panel, R* to) const {
+    if (thin()) {
+      return;
+    }
     int const col = panel * tile_cols<R>;
     pack_panel(b + from * b_inner + col * b_col, b_inner, b_col, count,
                std::min(tile_cols<R>, cols - col), scale, to);
@@ -90,19 +99,28 @@ struct Product {
   /// these rows, `cols` apart. packed: all panels of these inner steps, side by side.
   [[gnu::noinline]] void multiply(int from, int count, int first, int last, R const* packed, R* c,
                                   bool add) const {
+    if (thin()) {
+      dot_rows(last - first, cols, count, a.data + first * a.row + from, a.row, b + from, b_col,
+               TileResult<R>{c, cols, scale, add});
+      return;
+    }
+    if (a.inner == 1) {  // a panel stays in the first cache for all rows
+      for (int p = 0; p < panels(); ++p) {
+        for (int row = first; row < last; row += tile_rows) {
+          multiply_tile({a.data + row * a.row + from, a.row, 1}, count, p, row - first,
+                        std::min(tile_rows, last - row), packed, c, add);
+        }
+      }
+      return;
+    }
     for (int row = first; row < last; row += tile_rows) {
       int const rows = std::min(tile_rows, last - row);
       TileFactor<R> factor{a.data + row * a.row + from * a.inner, a.row, a.inner};
-      if (a.inner != 1 && rows == tile_rows) {
+      if (rows == tile_rows) {
         factor = gather(factor, count);
       }
-      R* const to = c + static_cast<std::ptrdiff_t>(row - first) * cols;
       for (int p = 0; p < panels(); ++p) {
-        int const col = p * tile_cols<R>;
-        gemm_tile_rows<tile_vectors>(
-            rows, count, factor, packed + static_cast<std::ptrdiff_t>(p) * count * tile_cols<R>,
-            std::ptrdiff_t(tile_cols<R>), TileResult<R>{to + col, cols, R(1), add},
-            std::min(tile_cols<R>, cols - col));
+        multiply_tile(factor, count, p, row - first, rows, packed, c, add);
       }
     }
   }
@@ -121,6 +139,17 @@ struct Product {
   }
 
  private:
+  /// The tile of panel p whose rows begin at row `row` of c.
+  void multiply_tile(TileFactor<R> const& factor, int count, int p, int row, int rows,
+                     R const* packed, R* c, bool add) const {
+    int const col = p * tile_cols<R>;
+    gemm_tile_rows<tile_vectors>(
+        rows, count, factor, packed + static_cast<std::ptrdiff_t>(p) * count * tile_cols<R>,
+        std::ptrdiff_t(tile_cols<R>),
+        TileResult<R>{c + static_cast<std::ptrdiff_t>(row) * cols + col, cols, R(1), add},
+        std::min(tile_cols<R>, cols - col));
+  }
+
   /// A tile of a transposed factor, inner steps on each other.
   static TileFactor<R> gather(TileFactor<R> const& from, int count) {
     R* const to = gemm_workspace<R, Work::tile>(static_cast<std::size_t>(gemm_depth * tile_rows));
