@@ -18,6 +18,7 @@
 #include "m2u/train/progress.hpp"
 #include "m2u/train/trainer.hpp"
 
+#include "m2umol/explain_model.hpp"
 #include "m2umol/model.hpp"
 
 namespace m2umol {
@@ -119,6 +120,15 @@ struct Engine::State {
                                 m2u::EmbedOptions const& options, int threads) const = 0;
   virtual m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
                                   Evaluation const& evaluation, PretrainOptions const& options) = 0;
+  virtual GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph,
+                                   ExplainTarget const& target, ExplainMethod method,
+                                   std::vector<m2u::NodeGroup> const& groups) const = 0;
+  /// A task's prediction, before its last activation, as a function of the hub's rows: one column.
+  /// @throws m2u::Error if the model has no such task.
+  virtual HubFunction task_head(std::string const& task) const {
+    m2u::fail("the model has no task \"", task,
+              "\": it was pre-trained, not fine-tuned; --of explains its vectors");
+  }
 
   Configuration configuration;
   nlohmann::json training = nlohmann::json::object();
@@ -143,6 +153,17 @@ struct Engine::StateOf final : Engine::State {
         m2u::TableDataset(table, options.real ? std::vector<std::string>{} : hub),
         {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
     return m2u::embed(Space{}, model, values, source, options);
+  }
+
+  GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph, ExplainTarget const& target,
+                           ExplainMethod method,
+                           std::vector<m2u::NodeGroup> const& groups) const override {
+    auto head = target.task.empty() ? vector_of(model, target.of) : task_head(target.task);
+    if (target.task.empty()) {
+      auto whole = evaluate_hub(model.hub_encoder(), values, graph, head);
+      head = component_along(std::move(head), std::move(whole), target.of != Model::hub_modality());
+    }
+    return explain_graph(model, values, graph, head, method, groups);
   }
 
   m2u::FitResult pretrain(m2u::Table const& table, std::vector<int> const& train,
@@ -273,6 +294,12 @@ Engine Engine::load(std::filesystem::path const& path) {
 m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
                               m2u::EmbedOptions const& options, int threads) const {
   return state_->embed(table, std::move(rows), options, threads);
+}
+
+GraphExplanation Engine::explain(m2u::GraphBatch<m2u::Host> const& graph,
+                                 ExplainTarget const& target, ExplainMethod method,
+                                 std::vector<m2u::NodeGroup> const& groups) const {
+  return state_->explain(graph, target, method, groups);
 }
 
 PretrainOutcome Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,

@@ -12,6 +12,7 @@
 #include <nlohmann/json.hpp>
 
 #include "m2u/data/table.hpp"
+#include "m2u/explain/importance.hpp"
 #include "m2u/parameters/safetensors.hpp"
 #include "m2u/train/info.hpp"
 #include "m2u/transfer/embed.hpp"
@@ -48,6 +49,24 @@ struct PretrainOutcome {
   std::optional<std::vector<HeldOut>> held_out;
 };
 
+/// A function of the hub's rows: (tape, rows [graphs, width]) → [graphs, columns].
+using HubFunction = std::function<m2u::Tensor<Space>(m2u::Tape<Space>&, m2u::Tensor<Space> const&)>;
+
+enum class ExplainMethod { attention, gradient, masking };
+
+/// Which of a model's numbers is explained.
+struct ExplainTarget {
+  std::string of = "2d";  ///< the vector, if there is no task
+  std::string task;       ///< of a fine-tuned model: its prediction before the last activation
+};
+
+/// How much the atoms, bonds and groups of one molecule matter to one number.
+struct GraphExplanation {
+  double value = 0.0;  ///< the number
+  m2u::Importance importance;
+  std::vector<double> groups;
+};
+
 class Engine {
  public:
   /// A new model. @param seed of the initial values.
@@ -76,6 +95,11 @@ class Engine {
   /// Vectors of some rows of a prepared table, in their order.
   m2u::Embeddings embed(m2u::Table const& table, std::vector<int> rows,
                         m2u::EmbedOptions const& options, int threads) const;
+
+  /// @param graph one graph, with the features that the model takes
+  /// @throws m2u::Error if the model has no such vector or task.
+  GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph, ExplainTarget const& target,
+                           ExplainMethod method, std::vector<m2u::NodeGroup> const& groups) const;
 
   /// Trains on the rows `train`; each epoch is evaluated on `held_out` and logged to run/log.jsonl.
   /// @throws m2u::Error if the table does not fit the configuration or training diverges.

@@ -106,6 +106,7 @@ int run(int argc, char** argv) {
   add_pretrain(program, common, body);
   add_embed(program, common, body);
   add_retrieve(program, common, body);
+  add_explain(program, common, body);
   add_probe(program, common, body);
   add_import(program, common, body);
   add_export(program, common, body);

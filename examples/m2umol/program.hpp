@@ -56,6 +56,7 @@ void add_prepare(CLI::App& program, Common& common, Body& body);
 void add_pretrain(CLI::App& program, Common& common, Body& body);
 void add_embed(CLI::App& program, Common& common, Body& body);
 void add_retrieve(CLI::App& program, Common& common, Body& body);
+void add_explain(CLI::App& program, Common& common, Body& body);
 void add_probe(CLI::App& program, Common& common, Body& body);
 void add_import(CLI::App& program, Common& common, Body& body);
 void add_export(CLI::App& program, Common& common, Body& body);

@@ -71,6 +71,7 @@
 #include "m2u/graph/random_walk.hpp"
 
 #include "m2u/encoders/comenet.hpp"
+#include "m2u/encoders/embedded_graph.hpp"
 #include "m2u/encoders/gin.hpp"
 #include "m2u/encoders/gps.hpp"
 #include "m2u/encoders/hashed_text.hpp"
@@ -125,6 +126,12 @@
 #include "m2u/text/latent_text.hpp"
 #include "m2u/text/sparse_svd.hpp"
 #include "m2u/text/tf_idf.hpp"
+
+#include "m2u/explain/attention.hpp"
+#include "m2u/explain/gradient.hpp"
+#include "m2u/explain/heat_colour.hpp"
+#include "m2u/explain/importance.hpp"
+#include "m2u/explain/masking.hpp"
 
 #include "m2u/retrieve/metrics.hpp"
 #include "m2u/retrieve/top_k.hpp"
