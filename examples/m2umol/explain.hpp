@@ -34,9 +34,11 @@ struct ScoredGroup {
 /// One method's view of the molecule.
 struct MethodExplanation {
   ExplainMethod method = ExplainMethod::attention;
-  double scale = 0.0;         ///< the largest magnitude among atoms, that 1 below stands for
-  std::vector<double> atoms;  ///< [atoms] in [-1, 1]
-  std::vector<double> bonds;  ///< [bonds] in [-1, 1], divided by the bonds' largest
+  /// What 1 stands for below: the largest magnitude among atoms and bonds; of attention, whose
+  /// atoms and bonds are scaled each for themselves, that among the atoms.
+  double scale = 0.0;
+  std::vector<double> atoms;              ///< [atoms] in [-1, 1]
+  std::vector<double> bonds;              ///< [bonds] in [-1, 1]
   std::vector<std::pair<int, int>> ends;  ///< [bonds] atoms
   std::vector<ScoredGroup> groups;        ///< from the highest score to the lowest
   std::string svg;                        ///< a drawing with colour bar, title and description

@@ -102,10 +102,15 @@ MethodExplanation scaled(ExplainMethod which, GraphExplanation const& raw,
                          std::vector<m2u::AtomGroup> const& groups) {
   MethodExplanation method;
   method.method = which;
-  method.scale = m2u::largest_magnitude(raw.importance.nodes);
-  method.atoms = m2u::to_unit(raw.importance.nodes, method.scale);
-  method.bonds = m2u::to_unit(raw.importance.edges, m2u::largest_magnitude(raw.importance.edges));
-  method.ends = raw.importance.bonds;
+  auto const& [nodes, ends, edges] = raw.importance;
+  double bonds = m2u::largest_magnitude(edges);
+  method.scale = m2u::largest_magnitude(nodes);
+  if (which != ExplainMethod::attention) {  // atoms and bonds in the same unit: one scale
+    bonds = method.scale = std::max(method.scale, bonds);
+  }
+  method.atoms = m2u::to_unit(nodes, method.scale);
+  method.bonds = m2u::to_unit(edges, bonds);
+  method.ends = ends;
   for (auto const place : m2u::ranked(raw.groups)) {
     auto const& group = groups[place];
     method.groups.push_back(

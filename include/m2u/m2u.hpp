@@ -97,6 +97,12 @@
 #include "m2u/transfer/multi_to_uni.hpp"
 #include "m2u/transfer/parts.hpp"
 
+#include "m2u/explain/attention.hpp"
+#include "m2u/explain/gradient.hpp"
+#include "m2u/explain/heat_colour.hpp"
+#include "m2u/explain/importance.hpp"
+#include "m2u/explain/masking.hpp"
+
 #include "m2u/train/adam.hpp"
 #include "m2u/train/batch_source.hpp"
 #include "m2u/train/checkpoint.hpp"
@@ -126,12 +132,6 @@
 #include "m2u/text/latent_text.hpp"
 #include "m2u/text/sparse_svd.hpp"
 #include "m2u/text/tf_idf.hpp"
-
-#include "m2u/explain/attention.hpp"
-#include "m2u/explain/gradient.hpp"
-#include "m2u/explain/heat_colour.hpp"
-#include "m2u/explain/importance.hpp"
-#include "m2u/explain/masking.hpp"
 
 #include "m2u/retrieve/metrics.hpp"
 #include "m2u/retrieve/top_k.hpp"

@@ -29,10 +29,10 @@ TEST_CASE("draw_svg colours atoms and bonds by weight", "[chem]") {
   CHECK(plain.find("ellipse") == std::string::npos);
   CHECK(plain.find("<rect") == std::string::npos);
   // The ends of heat_colour, and the drawing's own paper.
-  CHECK_THAT(coloured, ContainsSubstring("#F49E33") && ContainsSubstring("#5BA8EA") &&
+  CHECK_THAT(coloured, ContainsSubstring("#F49E32") && ContainsSubstring("#5BA8EA") &&
                            ContainsSubstring("<rect"));
   auto const bonds = m2u::draw_svg(*mol.mol, {.bond_weights = {1.0F, -1.0F}});
-  CHECK_THAT(bonds, ContainsSubstring("#F49E33") && ContainsSubstring("#5BA8EA"));
+  CHECK_THAT(bonds, ContainsSubstring("#F49E32") && ContainsSubstring("#5BA8EA"));
   auto const zero = m2u::draw_svg(*mol.mol, {.weights = {0.0F, 0.0F, 0.0F}});
   CHECK(zero.find("ellipse") == std::string::npos);
   CHECK_THROWS_WITH(m2u::draw_svg(*mol.mol, {.weights = {1.0F}}),

@@ -140,7 +140,8 @@ TEST_CASE("groups are scored by their nodes and the bonds between them", "[expla
   CHECK(m2u::group_means(importance, groups)[0] == 1.5);
   CHECK(m2u::ranked(m2u::group_sums(importance, groups)) == std::vector<std::size_t>{2, 0, 3, 1});
   auto const refused = [&](m2u::NodeGroup const& group, char const* why) {
-    CHECK_THROWS_WITH(m2u::group_sums(importance, std::vector{group}), ContainsSubstring(why));
+    CHECK_THROWS_WITH(m2u::group_sums(importance, std::vector<m2u::NodeGroup>{group}),
+                      ContainsSubstring(why));
   };
   refused({}, "has no nodes");
   refused({3}, "has the node 3, but the graph has 3 nodes");
