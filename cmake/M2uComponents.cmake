@@ -59,7 +59,7 @@ if(NOT M2U_WITH_CHEM STREQUAL "OFF" AND TARGET m2u_data AND TARGET m2u_bgl)
   m2u_find_chem(found)
   m2u_component(chem ${found} m2u_data m2u_bgl RDKit::FileParsers RDKit::SmilesParse
     RDKit::Descriptors RDKit::Fingerprints RDKit::DistGeomHelpers RDKit::ForceFieldHelpers
-    RDKit::GraphMol RDKit::MolDraw2D)
+    RDKit::GraphMol RDKit::MolDraw2D RDKit::FilterCatalog)
 endif()
 if(NOT M2U_WITH_MPI STREQUAL "OFF")
   m2u_find_mpi(found)

@@ -272,6 +272,12 @@ m2u::Embeddings Engine::embed(m2u::Table const& table, std::vector<int> rows,
   return state_->embed(table, std::move(rows), options, threads, real);
 }
 
+GraphExplanation Engine::explain(m2u::GraphBatch<m2u::Host> const& graph,
+                                 ExplainTarget const& target, ExplainMethod method,
+                                 std::vector<m2u::NodeGroup> const& groups) const {
+  return state_->explain(graph, target, method, groups);
+}
+
 PretrainOutcome Engine::pretrain(m2u::Table const& table, std::vector<int> const& train,
                                  std::vector<int> const& held_out, PretrainOptions const& options) {
   PretrainOutcome outcome;

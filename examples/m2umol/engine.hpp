@@ -13,6 +13,7 @@
 
 #include "m2u/data/labels.hpp"
 #include "m2u/data/table.hpp"
+#include "m2u/explain/importance.hpp"
 #include "m2u/parameters/safetensors.hpp"
 #include "m2u/train/info.hpp"
 #include "m2u/transfer/embeddings.hpp"
@@ -70,6 +71,21 @@ struct FinetuneOutcome {
   double best_score = 0.0;  ///< on the validation part
 };
 
+enum class ExplainMethod { attention, gradient, masking };
+
+/// Which of a model's numbers is explained.
+struct ExplainTarget {
+  std::string of = "2d";  ///< the vector, if there is no task
+  std::string task;       ///< of a fine-tuned model: its prediction before the last activation
+};
+
+/// How much the atoms, bonds and groups of one molecule matter to one number.
+struct GraphExplanation {
+  double value = 0.0;  ///< the number
+  m2u::Importance importance;
+  std::vector<double> groups;
+};
+
 class Engine {
  public:
   /// A new model. @param seed of the initial values.
@@ -125,6 +141,11 @@ class Engine {
   FinetuneOutcome finetune(m2u::Table const& table, m2u::Labels const& labels,
                            std::vector<int> const& train, std::function<double()> const& validate,
                            FinetuneOptions const& options);
+
+  /// @param graph one graph, with the features that the model takes
+  /// @throws m2u::Error if the model has no such vector or task.
+  GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph, ExplainTarget const& target,
+                           ExplainMethod method, std::vector<m2u::NodeGroup> const& groups) const;
 
   /// Trains on the rows `train`; each epoch is evaluated on `held_out` and logged to run/log.jsonl.
   /// @throws m2u::Error if the table does not fit the configuration or training diverges.

@@ -16,6 +16,7 @@
 #include "m2u/transfer/embed.hpp"
 
 #include "m2umol/engine.hpp"
+#include "m2umol/explain_model.hpp"
 
 namespace m2umol {
 
@@ -75,6 +76,16 @@ struct Engine::State {
     m2u::fail("a model of the form \"", configuration.form, "\" has no head for pairs");
   }
 
+  virtual GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph,
+                                   ExplainTarget const& target, ExplainMethod method,
+                                   std::vector<m2u::NodeGroup> const& groups) const = 0;
+  /// A task's prediction, before its last activation, as a function of the hub's rows: one column.
+  /// @throws m2u::Error if the model has no such task.
+  virtual HubFunction task_head(std::string const& task) const {
+    m2u::fail("the model has no task \"", task, "\": a model of the form \"", configuration.form,
+              "\" predicts no labels; --of explains its vectors");
+  }
+
   Configuration configuration;
   nlohmann::json training = nlohmann::json::object();
   std::string checksum;
@@ -106,6 +117,17 @@ struct StateOf : Engine::State {
     }
     auto source = batches_of(table, std::move(rows), threads, use);
     return m2u::embed(Space{}, model, values, source, options);
+  }
+
+  GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph, ExplainTarget const& target,
+                           ExplainMethod method,
+                           std::vector<m2u::NodeGroup> const& groups) const override {
+    auto head = target.task.empty() ? vector_of(model, target.of) : task_head(target.task);
+    if (target.task.empty()) {
+      auto whole = evaluate_hub(model.hub_encoder(), values, graph, head);
+      head = component_along(std::move(head), std::move(whole), target.of != Model::hub_modality());
+    }
+    return explain_graph(model, values, graph, head, method, groups);
   }
 
   /// Batches for evaluation. @param use modalities; none given: all

@@ -29,6 +29,26 @@ struct PropertyState final : StateOf<Model> {
         {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
     return tune<Model>(*this, source, "molecules", validate, options);
   }
+
+  HubFunction task_head(std::string const& task) const override {
+    auto const& labels = this->configuration.prediction.labels;
+    auto const found = std::find(labels.begin(), labels.end(), task);
+    std::string known;
+    for (auto const& label : labels) {
+      known += (known.empty() ? "\"" : ", \"") + label + '"';
+    }
+    m2u::expects(found != labels.end(), "the model has no task \"", task, "\"; there are ", known);
+    std::vector<float> only(labels.size(), 0.0F);
+    only[static_cast<std::size_t>(found - labels.begin())] = 1.0F;
+    HubFunction const outputs = [model = this->model](m2u::Tape<Space>& tape,
+                                                      m2u::Tensor<Space> const& rows) {
+      m2u::Tensor<Space> result;
+      auto const represented = model.represent(tape, rows);
+      model.for_each_task([&](auto const& part) { result = part.head(tape, represented); });
+      return result;
+    };
+    return projected(outputs, std::move(only));
+  }
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "m2u/chem/draw.hpp"
 #include "m2u/chem/features.hpp"
 #include "m2u/chem/fingerprint.hpp"
+#include "m2u/chem/functional_groups.hpp"
 #include "m2u/chem/molecule.hpp"
 #include "m2u/chem/molecule_embedder.hpp"
 #include "m2u/chem/one_hot.hpp"

@@ -72,6 +72,7 @@
 #include "m2u/graph/random_walk.hpp"
 
 #include "m2u/encoders/comenet.hpp"
+#include "m2u/encoders/embedded_graph.hpp"
 #include "m2u/encoders/gin.hpp"
 #include "m2u/encoders/gps.hpp"
 #include "m2u/encoders/hashed_text.hpp"
@@ -100,6 +101,12 @@
 #include "m2u/transfer/pair_head.hpp"
 #include "m2u/transfer/parts.hpp"
 #include "m2u/transfer/predict.hpp"
+
+#include "m2u/explain/attention.hpp"
+#include "m2u/explain/gradient.hpp"
+#include "m2u/explain/heat_colour.hpp"
+#include "m2u/explain/importance.hpp"
+#include "m2u/explain/masking.hpp"
 
 #include "m2u/train/adam.hpp"
 #include "m2u/train/batch_source.hpp"

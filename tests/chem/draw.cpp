@@ -22,15 +22,22 @@ TEST_CASE("draw_svg draws molecules", "[chem]") {
   }
 }
 
-TEST_CASE("draw_svg colours atoms by weight", "[chem]") {
+TEST_CASE("draw_svg colours atoms and bonds by weight", "[chem]") {
   auto const mol = m2u::parse_smiles("CCO");
   auto const plain = m2u::draw_svg(*mol.mol);
   auto const coloured = m2u::draw_svg(*mol.mol, {.weights = {1.0F, 0.0F, -1.0F}});
   CHECK(plain.find("ellipse") == std::string::npos);
-  CHECK_THAT(coloured, ContainsSubstring("#FF3F3F") && ContainsSubstring("#3F3FFF"));
+  CHECK(plain.find("<rect") == std::string::npos);
+  // The ends of heat_colour, and the drawing's own paper.
+  CHECK_THAT(coloured, ContainsSubstring("#F49E32") && ContainsSubstring("#5BA8EA") &&
+                           ContainsSubstring("<rect"));
+  auto const bonds = m2u::draw_svg(*mol.mol, {.bond_weights = {1.0F, -1.0F}});
+  CHECK_THAT(bonds, ContainsSubstring("#F49E32") && ContainsSubstring("#5BA8EA"));
   auto const zero = m2u::draw_svg(*mol.mol, {.weights = {0.0F, 0.0F, 0.0F}});
   CHECK(zero.find("ellipse") == std::string::npos);
   CHECK_THROWS_WITH(m2u::draw_svg(*mol.mol, {.weights = {1.0F}}),
                     ContainsSubstring("3 atoms, but 1 weights"));
+  CHECK_THROWS_WITH(m2u::draw_svg(*mol.mol, {.bond_weights = {1.0F}}),
+                    ContainsSubstring("2 bonds, but 1 weights"));
   CHECK_THROWS_WITH(m2u::draw_svg(*mol.mol, {.width = 0}), ContainsSubstring("cannot be drawn"));
 }

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "m2u/autodiff/cast.hpp"
+#include "m2u/encoders/embedded_graph.hpp"
 #include "m2u/encoders/pooling.hpp"
 #include "m2u/graph/graph_batch.hpp"
 #include "m2u/nn/embedding_sum.hpp"
@@ -171,18 +172,42 @@ class Gps {
   /// the map.
   template <ExecutionSpace S, class R, class Observe>
   Tensor<S, R> nodes(Tape<S, R>& tape, GraphBatch<S> const& graph, Observe const& observe) const {
+    return layers(tape, embed(tape, graph), graph, observe);
+  }
+
+  /// What the first layer takes in: the nodes' embedding beside that of their encoding, and the
+  /// edges' embedding.
+  template <ExecutionSpace S, class R>
+  EmbeddedGraph<S, R> embed(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
     auto x = nodes_(tape, graph.node_features, graph.node_values);
     if (encoding_linear_) {
       auto const encoding = constant_of(tape, graph.encoding);
       x = concat_columns(tape, x, (*encoding_linear_)(tape, (*encoding_norm_)(tape, encoding)));
     }
-    auto const edges = edges_(tape, graph.edge_features, graph.edge_values);
+    return {x, edges_(tape, graph.edge_features, graph.edge_values)};
+  }
+
+  /// The layers alone, on what `embed` gave or what was made of it: of the graph only its structure
+  /// is used.
+  /// @return [nodes, width]
+  template <ExecutionSpace S, class R, class Observe>
+  Tensor<S, R> layers(Tape<S, R>& tape, EmbeddedGraph<S, R> const& embedded,
+                      GraphBatch<S> const& graph, Observe const& observe) const {
+    auto x = embedded.nodes;
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-      auto const y = tape.scoped([&] { return layers_[layer](tape, x, edges, graph); });
+      auto const y = tape.scoped([&] { return layers_[layer](tape, x, embedded.edges, graph); });
       observe(static_cast<int>(layer), x, y, graph.nodes, layers_[layer].attention());
       x = y;
     }
     return x;
+  }
+
+  /// @return [graphs, width]: one row per graph, of what `embed` gave or what was made of it
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> pool_embedded(Tape<S, R>& tape, EmbeddedGraph<S, R> const& embedded,
+                             GraphBatch<S> const& graph) const {
+    auto const x = layers(tape, embedded, graph, [](auto const&...) {});
+    return pool(tape, x, graph.nodes, options_.pooling);
   }
 
   /// @return [graphs, width]: one row per graph

@@ -98,6 +98,9 @@ class MultiToUni {
     return hub_.encoder(tape, batch);
   }
 
+  /// The hub's encoder, to look inside.
+  auto const& hub_encoder() const { return hub_.encoder; }
+
   /// Vectors of a match's or generator's modality generated from hub rows: [rows, width of the
   /// modality].
   template <ExecutionSpace S, class R, class M>
