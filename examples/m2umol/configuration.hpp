@@ -67,6 +67,8 @@ struct Configuration : ModelConfiguration {
 
   /// Whether fine-tuning made the model.
   bool predicts() const { return form == "property" || form == "pairs"; }
+  /// Whether the model makes vectors of the modalities.
+  bool generates() const { return !predicts() || prediction.head == "fusion"; }
   /// Whether the model makes one vector of the 2D and the generated ones.
   bool fuses() const { return form == "package" || (predicts() && prediction.head == "fusion"); }
 

@@ -1,12 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // m2umol demo: the whole job on bundled molecules, with a report page.
 #include <cstdlib>
-#include <fstream>
 #include <iostream>
 #include <memory>
-#include <tuple>
 
-#include "m2u/chem/draw.hpp"
 #include "m2u/chem/prepare.hpp"
 #include "m2u/chem/read.hpp"
 #include "m2u/core/version.hpp"
@@ -14,6 +11,7 @@
 #include "m2u/train/batch_source.hpp"
 
 #include "m2umol/library.hpp"
+#include "m2umol/molecule_view.hpp"
 #include "m2umol/program.hpp"
 #include "m2umol/recipe.hpp"
 #include "m2umol/run_report.hpp"
@@ -70,40 +68,6 @@ std::vector<m2u::MoleculeRecord> demo_records(DemoArguments const& arguments,
   return records;
 }
 
-std::string drawing(std::string const& smiles) {
-  auto const parsed = m2u::parse_smiles(smiles);
-  return parsed ? m2u::draw_svg(*parsed.mol, {.width = 240, .height = 180}) : std::string();
-}
-
-Neighbours neighbours_of(m2u::Table const& table, m2u::VectorIndex const& vectors, int row) {
-  Neighbours result;
-  result.query_name = table.text("name", row);
-  result.query_smiles = table.text("smiles", row);
-  result.query_svg = drawing(result.query_smiles);
-  for (auto const& [from, to, title] :
-       {std::tuple("2d", "2d", "2D vector"),
-        std::tuple("generated.text", "real.text", "generated text vector")}) {
-    Neighbours::Group group{title, {}};
-    auto const query =
-        m2u::host_matrix("m2umol::query", 1, vectors.width(from), vectors.vector(from, row));
-    for (auto const& hit : vectors.search(m2u::Host{}, to, query, 5).at(0)) {
-      if (hit.row == row || group.hits.size() == 4) {
-        continue;
-      }
-      Neighbours::Hit entry;
-      entry.id = table.text("id", hit.row);
-      entry.name = table.text("name", hit.row);
-      entry.smiles = table.text("smiles", hit.row);
-      entry.svg = drawing(entry.smiles);
-      entry.note = table.text("categories", hit.row);
-      entry.similarity = static_cast<double>(hit.score);
-      group.hits.push_back(std::move(entry));
-    }
-    result.groups.push_back(std::move(group));
-  }
-  return result;
-}
-
 std::vector<RetrievalRow> report_rows(std::vector<HeldOut> const& rows) {
   std::vector<RetrievalRow> result;
   for (auto const& row : rows) {
@@ -117,28 +81,12 @@ std::vector<RetrievalRow> report_rows(std::vector<HeldOut> const& rows) {
   return result;
 }
 
-std::vector<nlohmann::json> read_log(fs::path const& path) {
-  std::vector<nlohmann::json> lines;
-  std::ifstream in(path);
-  for (std::string line; std::getline(in, line);) {
-    auto json = nlohmann::json::parse(line);
-    // The page takes plain numbers per term and the measures at the top.
-    for (auto& [name, term] : json["terms"].items()) {
-      term = term["loss"];
-    }
-    if (json.contains("extra") && json["extra"].contains("retrieval")) {
-      json["retrieval"] = json["extra"]["retrieval"];
-    }
-    lines.push_back(std::move(json));
-  }
-  return lines;
-}
-
 void write_report(fs::path const& path, m2u::Table const& table, PretrainOptions const& options,
                   PretrainResult const& result, double seconds) {
   auto const engine = Engine::load(options.run / "model.safetensors");
-  auto const vectors = index_in_memory(engine, table, {"2d", "generated.text", "real.text"},
-                                       options.threads, "the demo's library");
+  auto const spaces = comparable_spaces(engine, table, "the demo's library", "the demo's model");
+  ViewLibrary const library{
+      table, index_in_memory(engine, table, spaces, options.threads, "the demo's library")};
   RunReport report;
   report.title = "m2umol demo";
   report.program_version = std::string(m2u::version) + " (" + git_revision() + ")";
@@ -146,13 +94,14 @@ void write_report(fs::path const& path, m2u::Table const& table, PretrainOptions
   for (auto& vocabulary : report.configuration["bio"]) {
     vocabulary.erase("terms");  // hundreds of them
   }
-  report.log = read_log(options.run / "log.jsonl");
+  report.log = read_training_log((options.run / "log.jsonl").string());
   report.before = report_rows(result.before);
   report.after = report_rows(result.after);
   for (char const* const name : {"ibuprofen", "atorvastatin", "diazepam"}) {
     for (int const row : m2u::all_ids(table.size())) {
       if (table.text("name", row) == name) {
-        report.examples.push_back(neighbours_of(table, vectors, row));
+        report.examples.push_back(
+            view_molecule(engine, library, std::string(table.text("smiles", row)), row, {}, 4));
       }
     }
   }

@@ -111,8 +111,8 @@ std::string misfit(m2u::Table const& library, std::string const& folder, Engine 
     return {};
   }
   if (own.form != "pretraining") {
-    return model + " has the form of the authors' package, without encoders of real " + modality +
-           " vectors; --by 2d works";
+    return model + " has no encoders of real " + modality +
+           " vectors: it is fine-tuned, or has the form of the authors' package; --by 2d works";
   }
   if (modality == "3d" && prepared.geometry != own.geometry) {
     return differs("another geometry");

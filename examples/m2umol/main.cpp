@@ -112,6 +112,7 @@ int run(int argc, char** argv) {
   add_evaluate_retrieval(program, common, body);
   add_evaluate(program, common, body);
   add_explain(program, common, body);
+  add_report(program, common, body);
   add_probe(program, common, body);
   add_import(program, common, body);
   add_export(program, common, body);

@@ -62,6 +62,7 @@ void add_predict(CLI::App& program, Common& common, Body& body);
 void add_evaluate_retrieval(CLI::App& program, Common& common, Body& body);
 void add_evaluate(CLI::App& program, Common& common, Body& body);
 void add_explain(CLI::App& program, Common& common, Body& body);
+void add_report(CLI::App& program, Common& common, Body& body);
 void add_probe(CLI::App& program, Common& common, Body& body);
 void add_import(CLI::App& program, Common& common, Body& body);
 void add_export(CLI::App& program, Common& common, Body& body);

@@ -26,18 +26,22 @@ struct RetrievalRow {
   int pool = 0;  ///< number of candidates
 };
 
-/// A molecule and those nearest to it, once per way of comparing them.
-struct Neighbours {
+/// A molecule, what matters in it, and those nearest to it, once per way of comparing them.
+struct MoleculeView {
   struct Hit {
     std::string id, name, smiles, svg, note;
     double similarity = 0;
+    std::string conformer_svg = {};       ///< empty: none is known
+    std::vector<std::string> about = {};  ///< description, targets
   };
   struct Group {
     std::string by;  ///< for example "joint embedding"
     std::vector<Hit> hits;
   };
-  std::string query_name, query_smiles, query_svg;
+  std::string name, smiles, svg;
   std::vector<Group> groups;
+  std::vector<m2u::HtmlFigure> maps = {};   ///< drawings with the importance of atoms and bonds
+  std::vector<m2u::HtmlTable> tables = {};  ///< ranked groups of atoms
 };
 
 /// What run_report_html shows; whatever is empty is left out.
@@ -47,7 +51,7 @@ struct RunReport {
   nlohmann::json configuration;
   TrainingLog log;
   std::vector<RetrievalRow> before, after;  ///< before and after training
-  std::vector<Neighbours> examples;
+  std::vector<MoleculeView> examples;
   std::vector<std::pair<std::string, std::string>> facts;  ///< headline names and values
   std::string command;                                     ///< that repeats the run
 };
@@ -163,29 +167,48 @@ inline void add_retrieval(m2u::HtmlPage& page, RunReport const& report) {
           "numbers from pools of different sizes don't compare.");
 }
 
+inline m2u::HtmlCard card_of(MoleculeView::Hit const& hit) {
+  m2u::HtmlCard card{hit.svg + hit.conformer_svg, hit.name.empty() ? hit.id : hit.name, {}, false};
+  card.lines.push_back("similarity " + m2u::number_text(hit.similarity, 3));
+  for (auto const* line : {&hit.note, hit.name.empty() ? nullptr : &hit.id, &hit.smiles}) {
+    if (line && !line->empty()) {
+      card.lines.push_back(*line);
+    }
+  }
+  for (auto const& line : hit.about) {
+    card.lines.push_back(line);
+  }
+  return card;
+}
+
+/// A molecule with what matters in it and what is near, within a section.
+inline void add_view(m2u::HtmlPage& page, MoleculeView const& view) {
+  page.heading(view.name.empty() ? view.smiles : view.name);
+  page.cards(
+      {{view.svg, view.name.empty() ? view.smiles : view.name, {"query", view.smiles}, true}});
+  if (!view.maps.empty()) {
+    page.heading("What matters in it", 4).figures(view.maps);
+  }
+  for (auto const& table : view.tables) {
+    page.table(table);
+  }
+  for (auto const& group : view.groups) {
+    page.heading("Nearest by " + group.by, 4);
+    std::vector<m2u::HtmlCard> cards;
+    for (auto const& hit : group.hits) {
+      cards.push_back(card_of(hit));
+    }
+    page.cards(cards);
+    if (cards.empty()) {
+      page.paragraph("None.");
+    }
+  }
+}
+
 inline void add_examples(m2u::HtmlPage& page, RunReport const& report) {
   page.section("Nearest molecules");
   for (auto const& example : report.examples) {
-    page.heading(example.query_name);
-    page.cards({{example.query_svg, example.query_name, {"query", example.query_smiles}, true}});
-    for (auto const& group : example.groups) {
-      page.heading("Nearest by " + group.by, 4);
-      std::vector<m2u::HtmlCard> cards;
-      for (auto const& hit : group.hits) {
-        m2u::HtmlCard card{hit.svg, hit.name.empty() ? hit.id : hit.name, {}, false};
-        card.lines.push_back("similarity " + m2u::number_text(hit.similarity, 3));
-        for (auto const* line : {&hit.note, hit.name.empty() ? nullptr : &hit.id, &hit.smiles}) {
-          if (line && !line->empty()) {
-            card.lines.push_back(*line);
-          }
-        }
-        cards.push_back(std::move(card));
-      }
-      page.cards(cards);
-      if (cards.empty()) {
-        page.paragraph("None.");
-      }
-    }
+    add_view(page, example);
   }
 }
 
