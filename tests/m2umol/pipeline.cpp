@@ -57,7 +57,8 @@ TEST_CASE("m2umol tells its version and the options of every command") {
   CHECK_THAT(succeed({"--version"}).out,
              ContainsSubstring("m2umol 0.") && ContainsSubstring("Kokkos"));
   auto const help = succeed({"--help"}).out;
-  for (std::string const command : {"prepare", "pretrain", "embed", "retrieve", "explain", "demo"}) {
+  for (std::string const command :
+       {"prepare", "pretrain", "embed", "retrieve", "explain", "demo"}) {
     INFO(command);
     CHECK_THAT(help, ContainsSubstring(command));
     CHECK_THAT(succeed({command, "--help"}).out,
