@@ -21,8 +21,6 @@ struct SplitKind {
   Kind kind = Kind::scaffold;
   std::string column;
   int folds = 0;
-
-  bool seeded() const { return kind != Kind::scaffold && kind != Kind::column; }
 };
 
 /// @throws m2u::Error if the text is none of these.

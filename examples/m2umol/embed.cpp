@@ -52,6 +52,8 @@ void run_embed(EmbedArguments const& arguments, Common const& common) {
   MoleculeRows job = arguments;
   job.parts.push_back({"2d", engine.configuration().width});
   if (arguments.generated) {
+    m2u::expects(engine.configuration().generates(), arguments.model,
+                 " was fine-tuned with --head 2d: it generates no vectors");
     for (auto const* const name : {"3d", "text", "bio"}) {
       job.parts.push_back({name, engine.configuration().width});
     }

@@ -184,12 +184,13 @@ Engine Engine::from_tensors(Configuration configuration,
 }
 
 void Engine::save(std::filesystem::path const& path, nlohmann::json const& training) const {
-  m2u::save_parameters(path, state_->theta(),
-                       {{"format", "m2umol"},
-                        {"format_version", std::to_string(format_version)},
-                        {"m2u_version", m2u::version},
-                        {"configuration", nlohmann::json(state_->configuration).dump()},
-                        {"training", training.dump()}});
+  m2u::save_parameters(
+      path, state_->theta(),
+      {{"format", "m2umol"},
+       {"format_version", std::to_string(format_version)},
+       {"m2u_version", m2u::version},
+       {"configuration", nlohmann::json(state_->configuration).dump()},
+       {"training", training.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace)}});
 }
 
 Engine Engine::load(std::filesystem::path const& path) {

@@ -4,7 +4,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
+#include <limits>
 #include <memory>
+#include <set>
 
 #include "m2u/core/file.hpp"
 
@@ -72,6 +74,17 @@ void print_runs(std::vector<FinetuneRun> const& runs, FinetuneArguments const& a
   }
 }
 
+/// The measures that any run has.
+std::set<std::string> measures_of(std::vector<FinetuneRun> const& runs) {
+  std::set<std::string> names;
+  for (auto const& run : runs) {
+    for (auto const& [name, ignored] : run.test.mean) {
+      names.insert(name);
+    }
+  }
+  return names;
+}
+
 /// Mean ± standard deviation of every measure.
 void print_summary(std::vector<FinetuneRun> const& runs, FinetuneArguments const& arguments) {
   std::printf("\nmean ± standard deviation over %zu runs\n%-12s", runs.size(), "measure");
@@ -80,7 +93,7 @@ void print_summary(std::vector<FinetuneRun> const& runs, FinetuneArguments const
     std::printf("  %16s", part.name);
   }
   std::printf("\n");
-  for (auto const& [measure, ignored] : runs.front().test.mean) {
+  for (auto const& measure : measures_of(runs)) {
     std::printf("%-12s", measure.c_str());
     for (auto const& part : columns) {
       auto const summary = summarise(values_of(runs, part.pick, measure));
@@ -140,7 +153,7 @@ nlohmann::json to_json(FinetuneArguments const& a, LabelledMolecules const& mole
   }
   for (auto const& part : parts(!a.seen.empty())) {
     auto& summaries = json["summary"][part.name];
-    for (auto const& [measure, ignored] : runs.front().test.mean) {
+    for (auto const& measure : measures_of(runs)) {
       auto const summary = summarise(values_of(runs, part.pick, measure));
       summaries[measure] = {
           {"runs", summary.runs},
@@ -153,16 +166,33 @@ nlohmann::json to_json(FinetuneArguments const& a, LabelledMolecules const& mole
 
 /// Puts the model of the run that validated best where predict looks for it.
 void keep_best(std::vector<FinetuneRun> const& runs, FinetuneArguments const& arguments) {
-  auto const better = [&](FinetuneRun const& a, FinetuneRun const& b) {
-    return arguments.regression ? a.outcome.best_score > b.outcome.best_score
-                                : a.outcome.best_score < b.outcome.best_score;
+  // Of runs whose validation part has the measure; another run's score is minus its loss.
+  auto const quality = [&](FinetuneRun const& run) {
+    auto const value = run.validation.value(main_measure(arguments.regression));
+    return value ? (arguments.regression ? -*value : *value)
+                 : -std::numeric_limits<double>::infinity();
   };
-  auto const best = std::max_element(runs.begin(), runs.end(), better);
+  auto const best = std::max_element(
+      runs.begin(), runs.end(),
+      [&](FinetuneRun const& a, FinetuneRun const& b) { return quality(a) < quality(b); });
   auto const target = fs::path(arguments.out) / "model.safetensors";
   fs::copy_file(fs::path(best->folder) / "model.safetensors", target,
                 fs::copy_options::overwrite_existing);
   std::cout << "model (of seed " << best->seed << ", best on validation): " << target.string()
             << '\n';
+}
+
+/// @throws m2u::Error if the folder can't be written, or something would be lost there.
+void expect_own_folder(FinetuneArguments const& arguments) {
+  expect_writable_folder(arguments.out);
+  fs::path const out = arguments.out;
+  auto const inside = fs::weakly_canonical(arguments.init).string();
+  m2u::expects(
+      arguments.init == "random" || !inside.starts_with(fs::weakly_canonical(out).string() + "/"),
+      "--out ", arguments.out, " would replace the model of --init, ", arguments.init);
+  bool const used = fs::exists(out / "metrics.json") || fs::exists(out / "model.safetensors");
+  m2u::expects(!used || arguments.force, arguments.out,
+               " holds another model or an earlier fine-tuning: --force replaces it");
 }
 
 void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common const& common) {
@@ -189,7 +219,7 @@ void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common c
   }
   configuration.dropout = arguments.dropout;
   configuration.attention_dropout = arguments.dropout;
-  expect_writable_folder(arguments.out);
+  expect_own_folder(arguments);
   configuration.form = of_pairs ? "pairs" : "property";
   if (of_pairs) {
     run_finetune_pairs(arguments, pairs, init ? &*init : nullptr, std::move(configuration),
@@ -220,6 +250,29 @@ void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common c
                           .dump(1, ' ', false, nlohmann::json::error_handler_t::replace) +
                       "\n");
   keep_best(runs, arguments);
+}
+
+/// @throws CLI::ValidationError if an option would have no effect.
+void expect_fitting_options(CLI::App const& command, bool of_pairs, std::vector<int> seeds) {
+  auto const refuse = [&](std::vector<char const*> const& options, std::string const& why) {
+    for (auto const* const option : options) {
+      if (command.count(option) > 0) {
+        throw CLI::ValidationError(option, why);
+      }
+    }
+  };
+  refuse({"--seed"}, "finetune has --seeds");
+  if (of_pairs) {
+    refuse({"--data", "--labels", "--split", "--seen", "--balance"}, "--task ddi does not use it");
+  } else {
+    refuse({"--train", "--validation", "--test", "--molecules", "--id", "--first", "--second",
+            "--type"},
+           "only --task ddi uses it");
+  }
+  std::sort(seeds.begin(), seeds.end());
+  if (std::adjacent_find(seeds.begin(), seeds.end()) != seeds.end()) {
+    throw CLI::ValidationError("--seeds", "a seed is named twice");
+  }
 }
 
 }  // namespace
@@ -281,7 +334,9 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
                    "Of the encoder and the adapters")
       ->check(not_below_zero())
       ->capture_default_str();
-  command->add_flag("--freeze", a.freeze, "Keep the weights of the encoder and the adapters");
+  command->add_flag("--freeze", a.freeze,
+                    "Keep the weights of the encoder and the adapters (the running statistics of "
+                    "their batch norms follow the data)");
   command->add_option("--weight-decay", t.weight_decay, "Decoupled, as AdamW has it")
       ->check(not_below_zero())
       ->capture_default_str();
@@ -299,7 +354,8 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
   command->add_option("--dropout", a.dropout, "In the encoder, the fusion and the head")
       ->check(CLI::Range(0.0, 0.99))
       ->capture_default_str();
-  command->add_option("--hidden", a.hidden, "Units of the head")
+  command->add_flag("--force", a.force, "Replace what an earlier run left in --out");
+  command->add_option("--hidden", a.hidden, "Units of the head (ddi: 256)")
       ->check(at_least_one())
       ->capture_default_str();
   command->add_flag("--balance", a.balance, "Weigh the two classes of a label equally");
@@ -315,9 +371,14 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
       ->check(not_empty());
   add_common(*command, common);
   command->callback([arguments, pairs, command, &common, &body] {
-    if (arguments->task == "ddi" && command->count("--batch") == 0) {
+    bool const of_pairs = arguments->task == "ddi";
+    if (of_pairs && command->count("--batch") == 0) {
       arguments->training.batch = 1024;  // most molecules are in every step then
     }
+    if (of_pairs && command->count("--hidden") == 0) {
+      arguments->hidden = 256;  // as published
+    }
+    expect_fitting_options(*command, of_pairs, arguments->seeds);
     body = [arguments, pairs, &common] { run_finetune(*arguments, *pairs, common); };
   });
 }

@@ -25,6 +25,7 @@ struct FinetuneArguments : LabelSource {
   float dropout = 0.1F;
   bool freeze = false;
   bool balance = false;  ///< weigh labels so that both classes count the same
+  bool force = false;    ///< replace what an earlier run left in `out`
   FinetuneOptions training;
 };
 

@@ -37,9 +37,20 @@ PairMolecules read_molecules_of(PairSource const& source, std::string const& smi
   m2u::MoleculeReaderOptions options;
   options.id = source.id;
   options.smiles = smiles;
-  auto const records = m2u::read_molecules(source.molecules, rejects, options);
+  std::vector<m2u::MoleculeRecord> records;
+  std::set<std::string> malformed;
+  m2u::MoleculeReader reader(source.molecules, options);
+  m2u::MoleculeRecord next;
+  for (std::string problem; reader.next(next, problem);) {
+    if (problem.empty()) {
+      records.push_back(next);
+    } else {
+      rejects.add(next.line, m2u::input_of(next), problem);
+      malformed.insert(next.id);
+    }
+  }
   auto prepared = m2u::prepare_molecules(records, graph_only(configuration, threads));
-  PairMolecules result{std::move(prepared.table), {}, {}};
+  PairMolecules result{std::move(prepared.table), {}, std::move(malformed)};
   for (int row = 0; row < result.graphs.size(); ++row) {
     result.rows.emplace(std::string(result.graphs.text("id", row)), row);
   }
@@ -111,6 +122,9 @@ std::vector<std::string> class_names(std::vector<PairFile> const& files) {
     names.insert(file.types.begin(), file.types.end());
   }
   std::vector<std::string> sorted(names.begin(), names.end());
+  for (auto const& name : sorted) {
+    m2u::expects(is_utf8(name), "a class of pairs is not UTF-8; models keep the names of classes");
+  }
   auto const number = [](std::string const& text) {
     int value = -1;
     auto const parsed = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -262,7 +276,8 @@ void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& so
         {"mean", summary.mean},
         {"deviation", summary.deviation ? nlohmann::json(*summary.deviation) : nlohmann::json()}};
   }
-  m2u::write_file(fs::path(arguments.out) / "metrics.json", json.dump(1) + "\n");
+  m2u::write_file(fs::path(arguments.out) / "metrics.json",
+                  json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace m2umol

@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
-#include <limits>
+
 #include <map>
 #include <numeric>
 
@@ -150,10 +149,14 @@ FinetuneRun one_run(FinetuneArguments const& arguments, LabelledMolecules const&
   // A validation part of one class has no ROC-AUC: then the loss decides.
   auto const validate = [&] {
     auto const predictions = engine.predict(molecules.graphs, split.validation, threads);
+    for (float const value : predictions.values) {
+      m2u::expects(std::isfinite(value), "a prediction of the validation part is not finite: a "
+                                         "lower learning rate may help");
+    }
     auto const value = score(predictions, molecules.tasks, split.validation, regression)
                            .value(main_measure(regression));
-    return value.value_or(
-        negative_loss(predictions, molecules.tasks, split.validation, regression));
+    double const better = negative_loss(predictions, molecules.tasks, split.validation, regression);
+    return value.value_or(regression ? -better : better);
   };
   run.outcome = engine.finetune(molecules.graphs, labels, split.train, validate, training);
   std::vector<int> all(static_cast<std::size_t>(molecules.size()));

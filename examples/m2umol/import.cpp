@@ -176,6 +176,8 @@ void run_export(ExportArguments const& arguments) {
   expect_writable(arguments.out);
   auto const engine = Engine::load(arguments.model);
   auto const& configuration = engine.configuration();
+  m2u::expects(!configuration.predicts(), arguments.model,
+               " is fine-tuned: the published names are of pre-trained models and packages");
   expect_reference_inputs(configuration, arguments.model);
   auto const exported = export_weights(engine.tensors(), form_from_string(configuration.form));
   m2u::write_safetensors(arguments.out, exported.tensors, {{"format", "pt"}}, exported.counters);

@@ -61,7 +61,12 @@ std::vector<std::string> spaces_for(m2u::Table const& library, IndexArguments co
                                     std::map<std::string, std::string>& left_out) {
   std::vector<std::string> spaces{"2d"};
   for (auto const* const modality : modalities) {
-    spaces.push_back(generated_space(modality));
+    if (engine.configuration().generates()) {
+      spaces.push_back(generated_space(modality));
+    } else {
+      left_out[generated_space(modality)] =
+          arguments.model + " was fine-tuned with --head 2d: it generates no vectors";
+    }
   }
   for (auto const* const modality : modalities) {
     auto reason = misfit(library, arguments.library, engine, arguments.model, modality);

@@ -24,9 +24,14 @@ namespace {
 std::vector<std::string> label_columns(LabelSource const& source) {
   m2u::DelimitedReader const header(source.table);
   std::vector<std::string> columns;
+  // The reader takes the SMILES column in any case of letters where no name fits exactly.
+  auto const smiles = m2u::detail::find_name(header.header(), source.smiles);
+  auto const of_smiles = [&](std::string const& name) {
+    return smiles < header.header().size() && name == header.header()[smiles];
+  };
   if (source.labels.empty() && source.all_columns) {
     for (auto const& name : header.header()) {
-      if (name != source.smiles && name != source.part) {
+      if (!of_smiles(name) && name != source.part) {
         columns.push_back(name);
       }
     }
@@ -45,7 +50,9 @@ std::vector<std::string> label_columns(LabelSource const& source) {
   for (auto name = columns.begin(); name != columns.end(); ++name) {
     m2u::expects(std::find(columns.begin(), name, *name) == name, "--labels names \"", *name,
                  "\" twice");
-    m2u::expects(*name != source.smiles, "--labels names the SMILES column \"", *name, '"');
+    m2u::expects(!of_smiles(*name), "--labels names the SMILES column \"", *name, '"');
+    m2u::expects(is_utf8(*name), source.table, ": the name of column ", header.column(*name) + 1,
+                 " is not UTF-8; models keep the names of labels");
   }
   m2u::expects(!columns.empty(), "--labels names no column");
   return columns;
@@ -149,17 +156,27 @@ void check_labels(LabelledMolecules const& molecules, LabelSource const& source)
   m2u::expects(!molecules.smiles.empty(), source.table,
                " holds no molecule with a label that can be used", reject_note(molecules));
   for (auto const& task : molecules.tasks) {
-    bool const varied = std::any_of(task.labels.begin(), task.labels.end(), [&](double label) {
-      return !std::isnan(label) && std::any_of(task.labels.begin(), task.labels.end(),
-                                               [&](double other) { return other < label; });
-    });
-    m2u::expects(varied, "the column \"", task.name, "\" of ", source.table,
+    double least = std::numeric_limits<double>::infinity();
+    double most = -least;
+    for (double const label : task.labels) {
+      least = label < least ? label : least;  // false for NaN
+      most = label > most ? label : most;
+    }
+    m2u::expects(least < most, "the column \"", task.name, "\" of ", source.table,
                  " holds no two different labels, so there is nothing to learn from it",
                  reject_note(molecules));
   }
 }
 
 }  // namespace
+
+bool is_utf8(std::string const& text) {
+  try {
+    return !nlohmann::json(text).dump().empty();
+  } catch (nlohmann::json::type_error const&) {
+    return false;
+  }
+}
 
 LabelledMolecules read_labelled(LabelSource const& source, Configuration const& configuration,
                                 int threads) {

@@ -55,6 +55,9 @@ LabelledMolecules read_labelled(LabelSource const& source, Configuration const& 
 /// Tells on standard error which records can't be used.
 void warn_of_rejects(LabelledMolecules const& molecules, std::string const& table);
 
+/// Whether a text is UTF-8, as JSON has to be.
+bool is_utf8(std::string const& text);
+
 /// Which molecules a model was trained on.
 /// @param smiles canonical ones  @param folder what prepare wrote for its training
 std::vector<bool> seen_molecules(std::vector<std::string> const& smiles,

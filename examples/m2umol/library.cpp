@@ -114,6 +114,13 @@ std::string misfit(m2u::Table const& library, std::string const& folder, Engine 
     return model + " has no encoders of real " + modality +
            " vectors: it is fine-tuned, or has the form of the authors' package; --by 2d works";
   }
+  if (engine.training().contains("without")) {
+    for (auto const& left_out : engine.training().at("without")) {
+      if (left_out == modality) {
+        return model + " was trained without " + modality + ": it has no encoder of it";
+      }
+    }
+  }
   if (modality == "3d" && prepared.geometry != own.geometry) {
     return differs("another geometry");
   }

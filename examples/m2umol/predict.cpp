@@ -51,11 +51,15 @@ struct EvaluateArguments {
   std::string out;
 };
 
+/// The cell of a column; empty for a row that is too short.
+std::string cell(m2u::DelimitedRow const& row, int column) {
+  auto const at = static_cast<std::size_t>(column);
+  return at < row.fields.size() ? row.fields[at] : std::string();
+}
+
 /// A number, NaN for an empty cell or "nan". @throws m2u::Error naming file, line and column.
 double cell_number(m2u::DelimitedReader const& reader, m2u::DelimitedRow const& row, int column) {
-  std::string const text = static_cast<std::size_t>(column) < row.fields.size()
-                               ? row.fields[static_cast<std::size_t>(column)]
-                               : std::string();
+  std::string const text = cell(row, column);
   if (text.empty() || text == "nan") {
     return std::numeric_limits<double>::quiet_NaN();
   }
@@ -71,8 +75,12 @@ double cell_number(m2u::DelimitedReader const& reader, m2u::DelimitedRow const& 
 
 /// Numbers of the labels by line.
 struct Sheet {
+  struct Row {
+    std::string id;
+    std::vector<double> values;
+  };
   std::vector<std::string> labels;
-  std::unordered_map<std::int64_t, std::vector<double>> rows;
+  std::unordered_map<std::int64_t, Row> rows;
 };
 
 /// Labels that are named or, if none are, all columns of predictions but line and id.
@@ -91,12 +99,16 @@ Sheet read_predictions(EvaluateArguments const& arguments) {
   m2u::DelimitedRow row;
   for (std::string problem; reader.next(row, problem);) {
     m2u::expects(problem.empty(), arguments.predictions, ", line ", row.line, ": ", problem);
-    auto const line = static_cast<std::int64_t>(cell_number(reader, row, line_column));
-    auto& values = sheet.rows[line];
-    m2u::expects(values.empty(), arguments.predictions, ", line ", row.line,
+    auto const number = cell_number(reader, row, line_column);
+    m2u::expects(!std::isnan(number), arguments.predictions, ", line ", row.line,
+                 ": the column \"line\" is empty");
+    auto const line = static_cast<std::int64_t>(number);
+    auto& entry = sheet.rows[line];
+    m2u::expects(entry.values.empty(), arguments.predictions, ", line ", row.line,
                  ": there are predictions for line ", line, " already");
+    entry.id = reader.has_column("id") ? cell(row, reader.column("id")) : std::string();
     for (auto const& label : sheet.labels) {
-      values.push_back(cell_number(reader, row, reader.column(label)));
+      entry.values.push_back(cell_number(reader, row, reader.column(label)));
     }
   }
   return sheet;
@@ -114,10 +126,20 @@ void run_evaluate(EvaluateArguments const& arguments, Common const& /*common*/) 
   m2u::HostRows predictions{0, static_cast<int>(tasks.size()), {}};
   std::vector<int> rows;
   int missing = 0;
+  std::size_t matched = 0;
+  int const id_column = reader.has_column("id") ? reader.column("id") : -1;
   m2u::DelimitedRow row;
   for (std::string problem; reader.next(row, problem);) {
     auto const found = sheet.rows.find(static_cast<std::int64_t>(row.line));
-    if (!problem.empty() || found == sheet.rows.end() || std::isnan(found->second.front())) {
+    if (found != sheet.rows.end()) {
+      ++matched;
+      m2u::expects(
+          id_column < 0 || cell(row, id_column).empty() || cell(row, id_column) == found->second.id,
+          arguments.data, ", line ", row.line, " has the id \"", cell(row, id_column),
+          "\", but the prediction of this line is of \"", found->second.id,
+          "\": evaluate takes the table that was predicted");
+    }
+    if (!problem.empty() || found == sheet.rows.end() || std::isnan(found->second.values.front())) {
       ++missing;
       continue;
     }
@@ -129,8 +151,12 @@ void run_evaluate(EvaluateArguments const& arguments, Common const& /*common*/) 
       tasks[t].labels.push_back(label);
     }
     rows.push_back(predictions.rows);
-    predictions.append(1, predictions.cols, {found->second.begin(), found->second.end()});
+    predictions.append(1, predictions.cols,
+                       {found->second.values.begin(), found->second.values.end()});
   }
+  m2u::expects(matched == 0 || matched == sheet.rows.size(), arguments.predictions, " has ",
+               sheet.rows.size() - matched, " predictions for lines that ", arguments.data,
+               " lacks: evaluate takes the table that was predicted");
   m2u::expects(!rows.empty(), "no line of ", arguments.data, " has a prediction in ",
                arguments.predictions);
   auto const scores = score(predictions, tasks, rows, regression);

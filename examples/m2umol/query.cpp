@@ -18,7 +18,8 @@ namespace {
 void expect_encoder(Engine const& engine, std::string const& model, std::string const& modality) {
   auto const& configuration = engine.configuration();
   m2u::expects(configuration.form == "pretraining", model,
-               " has the form of the authors' package, without an encoder of ", modality);
+               " is fine-tuned, or has the form of the authors' package: it has no encoder of ",
+               modality);
   auto const& training = engine.training();
   if (training.contains("without")) {
     for (auto const& left_out : training.at("without")) {

@@ -1,10 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // m2umol report: one page about a molecule, its neighbours and the model.
 #include <algorithm>
-#include <cmath>
 #include <filesystem>
 #include <iostream>
-#include <limits>
 #include <memory>
 #include <numeric>
 
@@ -12,13 +10,11 @@
 #include "m2u/core/version.hpp"
 #include "m2u/data/delimited.hpp"
 #include "m2u/data/shard.hpp"
-#include "m2u/parameters/content_sum.hpp"
 #include "m2u/train/metrics.hpp"
 
 #include "m2umol/library.hpp"
 #include "m2umol/molecule_view.hpp"
 #include "m2umol/program.hpp"
-#include "m2umol/scores.hpp"
 
 namespace m2umol {
 
@@ -37,25 +33,22 @@ struct ReportArguments {
   int top = 5;
 };
 
-/// A file beside the model, or beside its copy in the folder of a seed.
-std::string beside(fs::path const& model, char const* name) {
+/// A file beside the model, or in the folder of the run that finetune copied it from.
+std::string beside(Engine const& engine, fs::path const& model, char const* name) {
   auto const folder = model.parent_path();
-  if (fs::exists(folder / name)) {
-    return (folder / name).string();
+  std::vector<fs::path> places{folder / name};
+  auto const& training = engine.training();
+  if (training.contains("seed") && training["seed"].is_number_integer()) {
+    auto const run = "seed-" + std::to_string(training["seed"].get<int>());
+    places.push_back(folder / run / name);
+    places.push_back(folder / (run + "-fold-" + std::to_string(training.value("fold", 0))) / name);
   }
-  std::vector<fs::path> found;
-  std::error_code ignored;
-  for (auto const& entry : fs::directory_iterator(folder.empty() ? "." : folder, ignored)) {
-    // keep_best of finetune copied the model from one of these.
-    if (entry.is_directory() && fs::exists(entry.path() / name) &&
-        fs::exists(entry.path() / "model.safetensors") &&
-        m2u::content_sum(m2u::SafetensorsFile(entry.path() / "model.safetensors")) ==
-            m2u::content_sum(m2u::SafetensorsFile(model))) {
-      found.push_back(entry.path() / name);
+  for (auto const& place : places) {
+    if (fs::exists(place)) {
+      return place.string();
     }
   }
-  std::sort(found.begin(), found.end());
-  return found.empty() ? std::string() : found.front().string();
+  return {};
 }
 
 /// Test predictions of one label, with what is true.
@@ -144,12 +137,17 @@ void add_test(m2u::HtmlPage& page, Engine const& engine, std::string const& pred
   chart.y_low = 0;
   chart.y_high = 1;
   constexpr std::size_t most = 6;  // colours that can be told apart
+  int left_out = 0;
   for (auto const& label : engine.configuration().prediction.labels) {
     auto const column = test_column(predictions, label);
     auto const area = m2u::roc_auc(column.predictions, column.labels);
+    left_out += area && chart.series.size() == most ? 1 : 0;
     if (area && chart.series.size() < most) {
       chart.series.push_back(roc_curve(label + " (" + m2u::number_text(*area, 3) + ")", column));
     }
+  }
+  if (left_out > 0) {
+    page.paragraph(std::to_string(left_out) + " more labels are in the table alone.");
   }
   if (!chart.series.empty()) {
     page.figure(m2u::line_chart_svg(chart),
@@ -193,13 +191,13 @@ void run_report(ReportArguments const& a, Common const& common) {
     detail::add_view(page, view_molecule(engine, library, smiles, std::nullopt, a.task, a.top));
   }
   RunReport run;
-  auto const log = a.log.empty() ? beside(a.model, "log.jsonl") : a.log;
+  auto const log = a.log.empty() ? beside(engine, a.model, "log.jsonl") : a.log;
   if (!log.empty()) {
     run.log = read_training_log(log);
     detail::add_training(page, run);
   }
   if (engine.configuration().form == "property") {
-    add_test(page, engine, beside(a.model, "predictions.csv"));
+    add_test(page, engine, beside(engine, a.model, "predictions.csv"));
   }
   run.program_version = std::string(m2u::version) + " (" + git_revision() + ")";
   run.configuration = engine.configuration();

@@ -98,8 +98,14 @@ inline void add_training(m2u::HtmlPage& page, RunReport const& report) {
                        "Share of held-out molecules whose own partner is among the ten nearest.",
                        false});
   }
+  auto const validation = over_epochs(report.log, "validation", {"validation"});
+  if (!validation.x.empty()) {
+    figures.push_back({m2u::line_chart_svg(over_epochs_chart(
+                           "Validation score", "ROC-AUC, RMSE or accuracy", {validation})),
+                       "By which the best epoch is chosen.", false});
+  }
   page.section("Training").figures(figures);
-  std::vector<m2u::LineSeries> columns{total};
+  std::vector<m2u::LineSeries> columns{total, validation};
   auto const add = [&](char const* what, std::vector<m2u::LineSeries> const& curves) {
     for (auto const& curve : curves) {
       columns.push_back(curve);

@@ -33,6 +33,7 @@
 #include "m2u/ops/add.hpp"
 #include "m2u/ops/basis_aggregate.hpp"
 #include "m2u/ops/batch_norm.hpp"
+#include "m2u/ops/bilinear_attention.hpp"
 #include "m2u/ops/concat_columns.hpp"
 #include "m2u/ops/concat_rows.hpp"
 #include "m2u/ops/cosine_loss.hpp"
@@ -58,6 +59,7 @@
 #include "m2u/ops/segment.hpp"
 #include "m2u/ops/sparse_linear.hpp"
 #include "m2u/ops/spherical_basis.hpp"
+#include "m2u/ops/unfold.hpp"
 
 #include "m2u/nn/embedding_sum.hpp"
 #include "m2u/nn/linear.hpp"
@@ -80,6 +82,7 @@
 #include "m2u/encoders/pooling.hpp"
 #include "m2u/encoders/precomputed.hpp"
 #include "m2u/encoders/schnet.hpp"
+#include "m2u/encoders/sequence_cnn.hpp"
 
 #include "m2u/adapters/linear_adapter.hpp"
 #include "m2u/adapters/mlp_adapter.hpp"
@@ -94,6 +97,7 @@
 #include "m2u/transfer/embeddings.hpp"
 #include "m2u/transfer/fusion.hpp"
 #include "m2u/transfer/hub_passes.hpp"
+#include "m2u/transfer/interaction_model.hpp"
 #include "m2u/transfer/label_head.hpp"
 #include "m2u/transfer/losses.hpp"
 #include "m2u/transfer/multi_batch.hpp"
@@ -126,6 +130,7 @@
 #include "m2u/train/sgd.hpp"
 #include "m2u/train/trainer.hpp"
 
+#include "m2u/data/interaction_dataset.hpp"
 #include "m2u/data/labelled_dataset.hpp"
 #include "m2u/data/labels.hpp"
 #include "m2u/data/modalities.hpp"

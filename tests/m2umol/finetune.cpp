@@ -20,15 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> lines_of(std::string const& text) {
-  std::istringstream stream(text);
-  std::vector<std::string> lines;
-  for (std::string line; std::getline(stream, line);) {
-    lines.push_back(line);
-  }
-  return lines;
-}
-
 std::vector<std::string> cells_of(std::string const& line) {
   std::istringstream stream(line);
   std::vector<std::string> cells;
@@ -97,6 +88,7 @@ struct Table {
         *(found + 1) = more[i + 1];
       }
     }
+    arguments.emplace_back("--force");  // test cases use the folder again and again
     return arguments;
   }
   nlohmann::json metrics() const { return nlohmann::json::parse(read_bytes(out / "metrics.json")); }
@@ -341,4 +333,21 @@ TEST_CASE("m2umol finetune, predict and evaluate refuse what can't be used") {
   auto const none = t.folder.write("none.csv", "line,id,aromatic\n999,a,0.5\n");
   refused({"evaluate", "--predictions", none.string(), "--data", t.table.string()},
           {"no line of", "none.csv"});
+  auto const shifted = t.folder.write("shifted.csv", "line,id,aromatic\n120,a,0.5\n122,b,0.5\n");
+  refused({"evaluate", "--predictions", shifted.string(), "--data", t.table.string()},
+          {"1 predictions for lines that", "the table that was predicted"});
+  auto const named = t.folder.write("named.csv", "id,smiles,aromatic\na,CCO,0\nc,c1ccccc1,1\n");
+  auto const wrong = t.folder.write("wrong.csv", "line,id,aromatic\n2,a,0.5\n3,b,0.5\n");
+  refused({"evaluate", "--predictions", wrong.string(), "--data", named.string()},
+          {"named.csv, line 3", "\"c\"", "\"b\""});
+  refused(t.finetune({"--seed", "3"}), {"--seeds"});
+  refused(t.finetune({"--seeds", "3,3"}), {"named twice"});
+  refused(t.finetune({"--test", t.table.string()}), {"--test", "ddi"});
+  refused(t.finetune({"--out", sample().run.string()}), {"--out", "--init"});
+  auto const bytes = t.folder.write("bytes.csv", "smiles,\xb5\nCCO,0\nc1ccccc1,1\n");
+  refused(t.finetune({"--data", bytes.string(), "--labels", "\xb5"}), {"not UTF-8"});
+  auto again = t.finetune();
+  again.pop_back();  // --force
+  succeed(again);
+  refused(again, {"earlier fine-tuning", "--force"});
 }

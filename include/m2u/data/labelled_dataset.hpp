@@ -13,7 +13,6 @@
 #include "m2u/data/labels.hpp"
 #include "m2u/transfer/label_head.hpp"
 #include "m2u/transfer/multi_batch.hpp"
-#include "m2u/transfer/pair_head.hpp"
 
 namespace m2u {
 

@@ -97,7 +97,11 @@ inline std::vector<std::array<double, 3>> principal_view(std::span<float const> 
   Eigen::RowVector3d const centre = points.colwise().mean();
   points.rowwise() -= centre;
   Eigen::SelfAdjointEigenSolver<Eigen::Matrix3d> const axes(points.transpose() * points);
-  Eigen::MatrixXd const turned = points * axes.eigenvectors().rowwise().reverse();
+  Eigen::Matrix3d turn = axes.eigenvectors().rowwise().reverse();
+  if (turn.determinant() < 0.0) {
+    turn.col(2) *= -1.0;  // a rotation: a mirror would show the other enantiomer
+  }
+  Eigen::MatrixXd const turned = points * turn;
   std::vector<std::array<double, 3>> view;
   for (Eigen::Index i = 0; i < atoms; ++i) {
     view.push_back({turned(i, 0), turned(i, 1), turned(i, 2)});

@@ -69,8 +69,13 @@ class MultiToUni {
       }
       result.terms.push_back(term);
     });
+    Tensor<S, R> represented;  // once for all tasks
     for_each_task([&]<class T>(T const& task) {
-      result.terms.push_back(task_term(tape, batch, pooled, task));
+      bool const there = batch.find(T::modality()) != nullptr;
+      if (there && represented.value.data() == nullptr) {
+        represented = represent(tape, pooled);
+      }
+      result.terms.push_back(task_term(tape, batch, represented, task));
     });
     result.total = total(tape, result.terms);
     return result;
@@ -255,15 +260,15 @@ class MultiToUni {
   }
 
   template <ExecutionSpace S, class R, class T>
-  LossTerm<S, R> task_term(Tape<S, R>& tape, MultiBatch<S> const& batch, Tensor<S, R> const& pooled,
-                           T const& task) const {
+  LossTerm<S, R> task_term(Tape<S, R>& tape, MultiBatch<S> const& batch,
+                           Tensor<S, R> const& represented, T const& task) const {
     auto const* const modality = batch.find(T::modality());
     LossTerm<S, R> term{std::string(T::modality()), {}, task.weight, 0, modality == nullptr};
     if (!term.skipped) {
       using TaskBatch = typename decltype(task.head)::template Batch<S>;
       Kokkos::Profiling::ScopedRegion const region("m2u::transfer::task " + term.name);
       auto const& labels = batch.template get<TaskBatch>(T::modality());
-      auto const predictions = task.head(tape, represent(tape, pooled), labels);
+      auto const predictions = task.head(tape, represented, labels);
       term.rows = predictions.rows();
       term.value = task.head.loss(tape, predictions, labels);
     }
