@@ -20,8 +20,9 @@ struct BioVocabulary {
 
 struct ModelConfiguration {
   /// "pretraining": the hub and every modality's encoder, adapter and objective. "package": the
-  /// hub, the adapters and the fusion head, as the authors' package has them. "property" and
-  /// "pairs": what fine-tuning makes, which predicts labels of molecules or of pairs of them.
+  /// hub, the adapters and the fusion head, as the authors' package has them. "property", "pairs"
+  /// and "interaction": what fine-tuning makes, which predicts labels of molecules, of pairs of
+  /// them, or of molecules and proteins.
   std::string form = "pretraining";
   // The hub, a GraphGPS on the 2D graph.
   int width = 128;
@@ -52,8 +53,8 @@ struct ModelConfiguration {
 
 /// What a fine-tuned model predicts, and how.
 struct Prediction {
-  std::string head = "fusion";      ///< of 2D and generated vectors, or "2d": of the 2D vector
-  std::string task;                 ///< "classification" (two classes), "regression" or "ddi"
+  std::string head = "fusion";  ///< of 2D and generated vectors, or "2d": of the 2D vector
+  std::string task;             ///< "classification" (two classes), "regression", "ddi" or "dti"
   std::vector<std::string> labels;  ///< names; of the classes, for "ddi"
   int hidden = 128;                 ///< units of the head
   std::vector<double> mean;         ///< regression: labels are mean + scale · output
@@ -66,7 +67,7 @@ struct Configuration : ModelConfiguration {
   Prediction prediction;  ///< of what fine-tuning made
 
   /// Whether fine-tuning made the model.
-  bool predicts() const { return form == "property" || form == "pairs"; }
+  bool predicts() const { return form == "property" || form == "pairs" || form == "interaction"; }
   /// Whether the model makes vectors of the modalities.
   bool generates() const { return !predicts() || prediction.head == "fusion"; }
   /// Whether the model makes one vector of the 2D and the generated ones.

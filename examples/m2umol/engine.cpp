@@ -138,6 +138,9 @@ std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration,
   if (configuration.form == "property") {
     return make_property_state(std::move(configuration), seed);
   }
+  if (configuration.form == "interaction") {
+    return make_interaction_state(std::move(configuration), seed);
+  }
   if (configuration.form == "pairs") {
     return make_pairs_state(std::move(configuration), seed);
   }
@@ -147,7 +150,8 @@ std::unique_ptr<Engine::State> Engine::make_state(Configuration configuration,
     });
   }
   m2u::expects(configuration.form == "pretraining", "there is no form of models \"",
-               configuration.form, "\"; there are pretraining, package, property and pairs");
+               configuration.form,
+               "\"; there are pretraining, package, property, pairs and interaction");
   return build_state<PretrainingState>(
       std::move(configuration), seed,
       [](auto& layout, auto const& c) { return make_model(layout, c); });
@@ -251,6 +255,23 @@ m2u::HostRows Engine::predict_pairs(m2u::Table const& table, m2u::Pairs const& p
     }
   }
   return scores;
+}
+
+m2u::HostRows Engine::predict_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+                                           std::vector<int> which, int threads) const {
+  auto chances = state_->predict_interactions(table, pairs, std::move(which), threads);
+  for (float& value : chances.values) {
+    value = m2u::sigmoid(value);
+  }
+  return chances;
+}
+
+FinetuneOutcome Engine::finetune_interactions(m2u::Table const& table,
+                                              m2u::Interactions const& pairs,
+                                              std::vector<int> const& train,
+                                              std::function<double()> const& validate,
+                                              FinetuneOptions const& options) {
+  return state_->finetune_interactions(table, pairs, train, validate, options);
 }
 
 FinetuneOutcome Engine::finetune_pairs(m2u::Table const& table, m2u::Pairs const& pairs,

@@ -130,6 +130,15 @@ class Engine {
                                  std::function<double()> const& validate,
                                  FinetuneOptions const& options);
 
+  /// What a model fine-tuned on molecules and proteins says of some pairs: [pairs, 1], chances.
+  m2u::HostRows predict_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+                                     std::vector<int> which, int threads) const;
+  /// Fine-tunes a model of the form "interaction", as `finetune` does.
+  FinetuneOutcome finetune_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+                                        std::vector<int> const& train,
+                                        std::function<double()> const& validate,
+                                        FinetuneOptions const& options);
+
   /// What a fine-tuned model says of some rows: [rows, labels], chances of the label 1 or numbers
   /// in the labels' units. @throws m2u::Error if the model was not fine-tuned.
   m2u::HostRows predict(m2u::Table const& table, std::vector<int> rows, int threads) const;

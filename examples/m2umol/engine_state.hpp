@@ -76,6 +76,18 @@ struct Engine::State {
     m2u::fail("a model of the form \"", configuration.form, "\" has no head for pairs");
   }
 
+  virtual m2u::HostRows predict_interactions(m2u::Table const& /*table*/,
+                                             m2u::Interactions const& /*pairs*/,
+                                             std::vector<int> /*which*/, int /*threads*/) const {
+    m2u::fail("a model of the form \"", configuration.form, "\" predicts nothing of proteins");
+  }
+  virtual FinetuneOutcome finetune_interactions(m2u::Table const& /*table*/,
+                                                m2u::Interactions const& /*pairs*/,
+                                                std::vector<int> const& /*train*/,
+                                                std::function<double()> const& /*validate*/,
+                                                FinetuneOptions const& /*options*/) {
+    m2u::fail("a model of the form \"", configuration.form, "\" has no head for proteins");
+  }
   virtual GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph,
                                    ExplainTarget const& target, ExplainMethod method,
                                    std::vector<m2u::NodeGroup> const& groups) const = 0;
@@ -154,6 +166,9 @@ std::unique_ptr<Engine::State> build_state(Configuration configuration,
 /// A model of the form "property". @throws m2u::Error if its head is unknown.
 std::unique_ptr<Engine::State> make_property_state(Configuration configuration,
                                                    std::optional<std::uint64_t> seed);
+/// A model of the form "interaction".
+std::unique_ptr<Engine::State> make_interaction_state(Configuration configuration,
+                                                      std::optional<std::uint64_t> seed);
 /// A model of the form "pairs". @throws m2u::Error if its head is unknown.
 std::unique_ptr<Engine::State> make_pairs_state(Configuration configuration,
                                                 std::optional<std::uint64_t> seed);

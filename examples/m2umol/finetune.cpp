@@ -197,7 +197,12 @@ void expect_own_folder(FinetuneArguments const& arguments) {
 
 void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common const& common) {
   bool const of_pairs = arguments.task == "ddi";
-  m2u::expects(of_pairs || !arguments.table.empty(), "--data names the table to learn from");
+  bool const of_proteins = arguments.task == "dti";
+  m2u::expects(of_pairs || of_proteins || !arguments.table.empty(),
+               "--data names the table to learn from");
+  m2u::expects(
+      !of_proteins || (!pairs.train.empty() && !pairs.validation.empty() && !pairs.test.empty()),
+      "--task dti takes --train, --validation and --test");
   m2u::expects(
       !of_pairs || (!pairs.train.empty() && !pairs.test.empty() && !pairs.molecules.empty()),
       "--task ddi takes --train, --test and --molecules");
@@ -220,7 +225,12 @@ void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common c
   configuration.dropout = arguments.dropout;
   configuration.attention_dropout = arguments.dropout;
   expect_own_folder(arguments);
-  configuration.form = of_pairs ? "pairs" : "property";
+  configuration.form = of_pairs ? "pairs" : of_proteins ? "interaction" : "property";
+  if (of_proteins) {
+    run_finetune_interactions(arguments, pairs, init ? &*init : nullptr, std::move(configuration),
+                              common.threads);
+    return;
+  }
   if (of_pairs) {
     run_finetune_pairs(arguments, pairs, init ? &*init : nullptr, std::move(configuration),
                        common.threads);
@@ -253,7 +263,8 @@ void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common c
 }
 
 /// @throws CLI::ValidationError if an option would have no effect.
-void expect_fitting_options(CLI::App const& command, bool of_pairs, std::vector<int> seeds) {
+void expect_fitting_options(CLI::App const& command, std::string const& task,
+                            std::vector<int> seeds) {
   auto const refuse = [&](std::vector<char const*> const& options, std::string const& why) {
     for (auto const* const option : options) {
       if (command.count(option) > 0) {
@@ -262,12 +273,21 @@ void expect_fitting_options(CLI::App const& command, bool of_pairs, std::vector<
     }
   };
   refuse({"--seed"}, "finetune has --seeds");
-  if (of_pairs) {
-    refuse({"--data", "--labels", "--split", "--seen", "--balance"}, "--task ddi does not use it");
+  bool const of_pairs = task == "ddi";
+  bool const of_proteins = task == "dti";
+  if (of_pairs || of_proteins) {
+    refuse({"--data", "--labels", "--split", "--seen", "--balance"},
+           "--task " + task + " does not use it");
   } else {
-    refuse({"--train", "--validation", "--test", "--molecules", "--id", "--first", "--second",
-            "--type"},
-           "only --task ddi uses it");
+    refuse({"--train", "--validation", "--test"}, "only --task ddi and dti use it");
+  }
+  if (!of_pairs) {
+    refuse({"--molecules", "--id", "--first", "--second", "--type"}, "only --task ddi uses it");
+  }
+  if (of_proteins) {
+    refuse({"--head", "--hidden"}, "--task dti has a head of its own, on the atoms");
+  } else {
+    refuse({"--protein", "--label"}, "only --task dti uses it");
   }
   std::sort(seeds.begin(), seeds.end());
   if (std::adjacent_find(seeds.begin(), seeds.end()) != seeds.end()) {
@@ -298,14 +318,18 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
       ->capture_default_str();
   command->add_option("--type", p.type, "Column of the pairs: what holds between them")
       ->capture_default_str();
+  command->add_option("--protein", p.protein, "Column of proteins' letters (--task dti)")
+      ->capture_default_str();
+  command->add_option("--label", p.label, "Column of 0 and 1 (--task dti)")->capture_default_str();
   command->add_option("--smiles", a.smiles, "Name of the SMILES column")->capture_default_str();
   command->add_option("--labels", a.labels,
                       "Names of label columns, commas between (repeatable; default: all others); "
                       "labels are 0, 1 or numbers, or empty");
   command
       ->add_option("--task", a.task,
-                   "What the labels are; ddi: classes of pairs, such as drug-drug interactions")
-      ->check(CLI::IsMember({"classification", "regression", "ddi"}))
+                   "What the labels are; ddi: classes of pairs, such as drug-drug interactions; "
+                   "dti: whether a molecule and a protein interact")
+      ->check(CLI::IsMember({"classification", "regression", "ddi", "dti"}))
       ->capture_default_str();
   command
       ->add_option(
@@ -375,10 +399,13 @@ void add_finetune(CLI::App& program, Common& common, Body& body) {
     if (of_pairs && command->count("--batch") == 0) {
       arguments->training.batch = 1024;  // most molecules are in every step then
     }
+    if (arguments->task == "dti" && command->count("--batch") == 0) {
+      arguments->training.batch = 64;  // DrugBAN's
+    }
     if (of_pairs && command->count("--hidden") == 0) {
       arguments->hidden = 256;  // as published
     }
-    expect_fitting_options(*command, of_pairs, arguments->seeds);
+    expect_fitting_options(*command, arguments->task, arguments->seeds);
     body = [arguments, pairs, &common] { run_finetune(*arguments, *pairs, common); };
   });
 }

@@ -29,7 +29,8 @@ struct FinetuneArguments : LabelSource {
   FinetuneOptions training;
 };
 
-/// Files of pairs of molecules and what holds between them: `--task ddi`.
+/// Files of pairs of molecules and what holds between them (`--task ddi`), or of molecules and
+/// proteins (`--task dti`).
 struct PairSource {
   std::string train;
   std::string validation;  ///< empty: a tenth of the training pairs, by the seed
@@ -39,6 +40,8 @@ struct PairSource {
   std::string first = "d1";  ///< columns of the pairs' files
   std::string second = "d2";
   std::string type = "type";
+  std::string protein = "Protein";  ///< column of letters, for dti
+  std::string label = "Y";          ///< column of 0 and 1, for dti
 };
 
 /// One training: a seed on one split.
@@ -66,6 +69,10 @@ std::vector<FinetuneRun> finetune_runs(FinetuneArguments const& arguments,
 /// Fine-tuning on pairs: reads, trains for every seed, prints and writes.
 void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& source,
                         Engine const* init, Configuration configuration, int threads);
+
+/// The same on molecules and proteins.
+void run_finetune_interactions(FinetuneArguments const& arguments, PairSource const& source,
+                               Engine const* init, Configuration configuration, int threads);
 
 /// Mean and standard deviation of a measure over runs.
 struct RunSummary {

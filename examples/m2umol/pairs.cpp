@@ -28,7 +28,7 @@ struct PairsState final : StateOf<Model> {
     auto source = m2u::batches<Space>(
         dataset(table, pairs),
         {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
-    return tune<Model>(*this, source, "molecules", validate, options);
+    return tune(*this, source, "molecules", validate, options);
   }
 
  private:

@@ -31,7 +31,7 @@ void run_predict(PredictArguments const& arguments, Common const& common) {
   auto const engine = Engine::load(arguments.model);
   auto const& configuration = engine.configuration();
   m2u::expects(configuration.form == "property", arguments.model,
-               configuration.form == "pairs"
+               configuration.predicts()
                    ? " predicts what holds between pairs, not labels of molecules"
                    : " predicts nothing: finetune makes models that do");
   MoleculeRows job = arguments;

@@ -27,7 +27,7 @@ struct PropertyState final : StateOf<Model> {
         m2u::LabelledDataset(m2u::TableDataset(table, {std::string(Model::hub_modality())}),
                              labels),
         {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
-    return tune<Model>(*this, source, "molecules", validate, options);
+    return tune(*this, source, "molecules", validate, options);
   }
 
   HubFunction task_head(std::string const& task) const override {

@@ -46,8 +46,9 @@ inline m2u::TrainSchedule schedule_of(FinetuneOptions const& options) {
 }
 
 /// Trains a model on batches with labels, and goes back to the epoch that was best.
-template <class Model, class Source>
-FinetuneOutcome tune(StateOf<Model>& state, Source& source, char const* unit,
+/// @param state has the layout, the model and its values
+template <class State, class Source>
+FinetuneOutcome tune(State& state, Source& source, char const* unit,
                      std::function<double()> const& validate, FinetuneOptions const& options) {
   m2u::AdamW<Space> adam{state.values,
                          {.learning_rate = options.learning_rate,

@@ -288,6 +288,66 @@ TEST_CASE("m2umol finetune learns what holds between two molecules") {
   CHECK_THAT(predicted.error, ContainsSubstring("pairs"));
 }
 
+TEST_CASE("m2umol finetune learns which molecules and proteins interact") {
+  TemporaryFolder const folder;
+  std::vector<std::string> const molecules{"CCO",      "c1ccccc1", "CC(=O)O",
+                                           "c1ccncc1", "CCCN",     "Cc1ccccc1O"};
+  std::vector<std::string> const proteins{"MKTAYIAKQRW", "GGSSAACDEF", "WLLKMNPQW", "MKTLLAVTSS"};
+  std::string const header = "SMILES,Protein,Y\n";
+  std::string files[3] = {header, header, header};
+  for (std::size_t round = 0; round < 4; ++round) {
+    for (std::size_t m = 0; m < molecules.size(); ++m) {
+      for (std::size_t p = 0; p < proteins.size(); ++p) {
+        bool const binds =
+            (m % 2 == 1) == (p % 2 == 0);  // aromatic and with a tryptophan, or neither
+        files[round == 3   ? 2
+              : round == 2 ? 1
+                           : 0] +=
+            molecules[m] + ',' + proteins[p] + ',' + (binds ? "1" : "0") + '\n';
+      }
+    }
+  }
+  files[0] += "C1CC,MKT,1\n";
+  Arguments const command{"finetune",
+                          "--task",
+                          "dti",
+                          "--train",
+                          folder.write("train.csv", files[0]).string(),
+                          "--validation",
+                          folder.write("val.csv", files[1]).string(),
+                          "--test",
+                          folder.write("test.csv", files[2]).string(),
+                          "--init",
+                          sample().model.string(),
+                          "--epochs",
+                          "30",
+                          "--batch",
+                          "16",
+                          "--learning-rate",
+                          "0.002",
+                          "--encoder-learning-rate",
+                          "0.001",
+                          "--seeds",
+                          "0",
+                          "--threads",
+                          "1",
+                          "--out",
+                          (folder / "out").string()};
+  auto const outcome = succeed(command);
+  CHECK_THAT(outcome.out,
+             ContainsSubstring("6 molecules, 4 proteins") && ContainsSubstring("sensitivity"));
+  CHECK_THAT(outcome.error, ContainsSubstring("1 pairs have a molecule"));
+  auto const metrics = nlohmann::json::parse(read_bytes(folder / "out/metrics.json"));
+  CHECK(metrics.at("summary").at("roc_auc").at("mean").get<double>() > 0.95);
+  auto const bad = folder.write("bad.csv", header + "CCO,MKT,2\n");
+  auto wrong = command;
+  wrong[4] = bad.string();
+  wrong.back() = (folder / "no").string();
+  CHECK_THAT(m2umol(wrong).error,
+             ContainsSubstring("bad.csv, line 2") && ContainsSubstring("0 or 1"));
+  CHECK_THAT(m2umol(command + Arguments{"--head", "2d"}).error, ContainsSubstring("--head"));
+}
+
 TEST_CASE("m2umol finetune, predict and evaluate refuse what can't be used") {
   Table const t;
   auto const refused = [&](Arguments const& arguments, std::vector<std::string> const& says) {

@@ -11,21 +11,11 @@
 #include <utility>
 #include <vector>
 
+#include "m2u/data/labels.hpp"
 #include "m2u/transfer/interaction_model.hpp"
 #include "m2u/transfer/multi_batch.hpp"
 
 namespace m2u {
-
-/// Molecules and proteins, and whether they interact.
-struct Interactions {
-  std::vector<std::string> proteins;  ///< letters of amino acids
-  std::vector<int> molecule;          ///< [pairs] samples of the data set
-  std::vector<int> protein;           ///< [pairs]
-  std::vector<float> labels;          ///< [pairs] 0 or 1
-  int longest = 1200;                 ///< residues of a protein that are used
-
-  int size() const { return static_cast<int>(molecule.size()); }
-};
 
 /// A data set whose ids are pairs; a batch holds each molecule and each protein once, and the pairs
 /// as the modality "interactions" (an InteractionBatch). Copies share the pairs.

@@ -3,6 +3,7 @@
 /// What is known of a data set's samples, and of pairs of them.
 #pragma once
 
+#include <string>
 #include <vector>
 
 namespace m2u {
@@ -23,6 +24,17 @@ struct Pairs {
   std::vector<int> classes;  ///< [pairs]
 
   int size() const { return static_cast<int>(first.size()); }
+};
+
+/// Molecules and proteins, and whether they interact.
+struct Interactions {
+  std::vector<std::string> proteins;  ///< letters of amino acids
+  std::vector<int> molecule;          ///< [pairs] samples of the data set
+  std::vector<int> protein;           ///< [pairs]
+  std::vector<float> labels;          ///< [pairs] 0 or 1
+  int longest = 1200;                 ///< residues of a protein that are used
+
+  int size() const { return static_cast<int>(molecule.size()); }
 };
 
 }  // namespace m2u

@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: Apache-2.0
+// Models that were fine-tuned to predict whether a molecule and a protein interact.
+#include "m2u/data/interaction_dataset.hpp"
+
+#include "m2umol/tuning.hpp"
+
+namespace m2umol {
+
+namespace {
+
+/// Atoms of each row of a table of molecules.
+std::vector<int> atom_counts(m2u::Table const& table) {
+  int values = 0;
+  int features = 0;
+  for (auto const& spec : m2u::read_modalities(table.metadata())) {
+    if (auto const* const graph = std::get_if<m2u::GraphModality>(&spec)) {
+      values = graph->node_values;
+      features = static_cast<int>(graph->node_vocabularies.size());
+    }
+  }
+  std::vector<int> counts;
+  for (int row = 0; row < table.size(); ++row) {
+    counts.push_back(
+        features > 0
+            ? static_cast<int>(table.column<int>("2d.node_features")[row].size()) / features
+            : static_cast<int>(table.column<float>("2d.node_values")[row].size()) / values);
+  }
+  return counts;
+}
+
+struct InteractionState final : Engine::State {
+  using Model = m2u::InteractionModel<m2u::Gps>;
+
+  InteractionState(Configuration c, std::optional<std::uint64_t> seed)
+      : State(std::move(c)),
+        model(layout.scope("head"), m2u::Gps{layout.scope("hub"), hub_options(configuration)},
+              {.molecule_width = configuration.width, .dropout = configuration.dropout}),
+        values(seed ? m2u::Parameters<Space>(Space{}, layout, m2u::Seed{*seed})
+                    : m2u::Parameters<Space>(Space{}, layout)) {}
+
+  static auto batches(m2u::Table const& table, m2u::Interactions const& pairs,
+                      m2u::LoaderOptions const& options, std::vector<int> which) {
+    return m2u::batches<Space>(
+        m2u::InteractionDataset(m2u::TableDataset(table, {"2d"}), atom_counts(table), pairs),
+        options, std::move(which));
+  }
+
+  m2u::Parameters<Space> const& theta() const override { return values; }
+  m2u::Embeddings embed(m2u::Table const& /*table*/, std::vector<int> /*rows*/,
+                        m2u::EmbedOptions const& /*options*/, int /*threads*/,
+                        std::vector<std::string> const& /*real*/) const override {
+    m2u::fail("a model of molecules and proteins gives no vectors of molecules");
+  }
+  GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& /*graph*/,
+                           ExplainTarget const& /*target*/, ExplainMethod /*method*/,
+                           std::vector<m2u::NodeGroup> const& /*groups*/) const override {
+    m2u::fail("a model of molecules and proteins can't be explained yet");
+  }
+
+  m2u::HostRows predict_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+                                     std::vector<int> which, int threads) const override {
+    auto source =
+        batches(table, pairs, {.size = 64, .shuffle = false, .threads = threads}, std::move(which));
+    m2u::HostRows result;
+    m2u::Tape<Space> tape(Space{}, values, m2u::Mode::evaluation);
+    tape.infer_only();
+    source.start_epoch(0);
+    for (std::uint64_t step = 0; auto const batch = source.next(Space{}); ++step) {
+      tape.reset(step);
+      auto const logits = model.predict(tape, *batch);
+      result.append(logits.rows(), logits.cols(), m2u::to_host(Space{}, logits.value));
+    }
+    return result;
+  }
+
+  FinetuneOutcome finetune_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+                                        std::vector<int> const& train,
+                                        std::function<double()> const& validate,
+                                        FinetuneOptions const& options) override {
+    auto source =
+        batches(table, pairs,
+                {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
+    return tune(*this, source, "molecules", validate, options);
+  }
+
+  m2u::ParameterLayout layout;
+  Model model;
+  m2u::Parameters<Space> values;
+};
+
+}  // namespace
+
+std::unique_ptr<Engine::State> make_interaction_state(Configuration configuration,
+                                                      std::optional<std::uint64_t> seed) {
+  return std::make_unique<InteractionState>(std::move(configuration), seed);
+}
+
+}  // namespace m2umol
