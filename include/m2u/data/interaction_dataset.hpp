@@ -102,8 +102,11 @@ class InteractionDataset {
   static std::vector<int> rows_of(std::span<int const> ids, std::vector<int> const& of,
                                   std::vector<int> const& present, std::vector<int> const& lengths,
                                   std::vector<int>& counts) {
-    std::vector<int> first(lengths.size(), 0);
-    std::exclusive_scan(lengths.begin(), lengths.end(), first.begin(), 0);
+    std::vector<int> first;
+    for (int next = 0; int const length : lengths) {
+      first.push_back(next);
+      next += length;
+    }
     std::vector<int> rows;
     for (int const id : ids) {
       auto const place = static_cast<std::size_t>(
