@@ -104,7 +104,8 @@ MoleculeView::Group nearest_in(ViewLibrary const& library, QueryVectors const& q
   MoleculeView::Group group{title_of(space), {}};
   auto const& values = query.of(space);
   auto const matrix = m2u::host_matrix("m2umol::query", 1, static_cast<int>(values.size()), values);
-  for (auto const& found : library.vectors.search(m2u::Host{}, space, matrix, top + 1).at(0)) {
+  auto const nearest = library.vectors.search(m2u::Host{}, space, matrix, top + 1);
+  for (auto const& found : nearest.at(0)) {
     if (found.row != row && static_cast<int>(group.hits.size()) < top) {
       group.hits.push_back(hit_of(library.table, found.row, static_cast<double>(found.score)));
     }
