@@ -21,11 +21,11 @@
 namespace m2u {
 
 struct ConformerPicture {
-  std::span<int const> atomic_numbers;  ///< [atoms]
-  std::span<float const> positions;     ///< [atoms, 3] Å
-  int width = 240;                      ///< of the view box
+  std::span<int const> atomic_numbers = {};  ///< [atoms]
+  std::span<float const> positions = {};     ///< [atoms, 3] Å
+  int width = 240;                           ///< of the view box
   int height = 180;
-  std::string title;  ///< for those who can't see it
+  std::string title = {};  ///< for those who can't see it
 };
 
 namespace detail {
