@@ -12,12 +12,12 @@
 namespace m2u {
 
 struct HeatMap {
-  std::string_view drawing;  ///< an SVG element of width × height pixels; trusted
+  std::string_view drawing = {};  ///< an SVG element of width × height pixels; trusted
   int width = 320;
   int height = 240;
-  double scale = 1.0;       ///< what the full colours stand for: the bar goes from -scale to scale
-  std::string title;        ///< in a few words, shown above the bar
-  std::string description;  ///< what is to be seen, for those who can't see it
+  double scale = 1.0;      ///< what the full colours stand for: the bar goes from -scale to scale
+  std::string title = {};  ///< in a few words, shown above the bar
+  std::string description = {};  ///< what is to be seen, for those who can't see it
 };
 
 namespace detail {
