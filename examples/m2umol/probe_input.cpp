@@ -9,7 +9,9 @@ ProbeInput read_probe_input(ProbeArguments const& arguments, Configuration const
                             int threads) {
   LabelSource source = arguments;
   source.fingerprints = true;
-  ProbeInput input{{}, read_labelled(source, configuration, threads), {morgan_bits, {}, false}};
+  ProbeInput input;
+  input.molecules = read_labelled(source, configuration, threads);
+  input.fingerprints = {morgan_bits, {}, false};
   auto& molecules = input.molecules;
   auto& data = input.data;
   data.scaffolds = molecules.scaffolds;

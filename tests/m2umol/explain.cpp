@@ -151,7 +151,7 @@ TEST_CASE("m2umol explain refuses wrong molecules, tasks, methods and files") {
   refuse({"--of", "smell"}, {"--of", "smell", "2d"});
   refuse({"--groups", "none"}, {"--groups", "none", "brics"});
   refuse({"--top", "0"}, {"--top", "at least 1"});
-  refuse({"--task", "p_np"}, {"no task \"p_np\"", "not fine-tuned"});
+  refuse({"--task", "p_np"}, {"no task \"p_np\"", "predicts no labels"});
   refuse({"--task", "p_np", "--of", "text"}, {"--task", "--of"});
   refuse({"--task", ""}, {"--task", "empty"});
   refuse({"--out", (folder / "all.svg").string()}, {"all.svg", "3 methods", "one --method"});

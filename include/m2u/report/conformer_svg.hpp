@@ -3,8 +3,6 @@
 /// A conformer as a picture: atoms as shaded discs, seen from the side that shows most of it.
 #pragma once
 
-#include <Eigen/Eigenvalues>
-
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -16,6 +14,7 @@
 #include <vector>
 
 #include "m2u/core/error.hpp"
+#include "m2u/linalg/backend/eigen_symmetric.hpp"
 #include "m2u/report/markup.hpp"
 
 namespace m2u {
@@ -87,26 +86,40 @@ inline std::string_view element_colour(int number) {
 
 /// Coordinates along the principal axes, the longest first: x, y and towards the reader.
 inline std::vector<std::array<double, 3>> principal_view(std::span<float const> positions) {
-  auto const atoms = static_cast<Eigen::Index>(positions.size() / 3);
-  Eigen::MatrixXd points(atoms, 3);
-  for (Eigen::Index i = 0; i < atoms; ++i) {
-    for (Eigen::Index k = 0; k < 3; ++k) {
-      points(i, k) = static_cast<double>(positions[static_cast<std::size_t>(3 * i + k)]);
+  auto const atoms = positions.size() / 3;
+  std::vector<std::array<double, 3>> points(atoms);
+  std::array<double, 3> centre{};
+  for (std::size_t i = 0; i < atoms; ++i) {
+    for (std::size_t k = 0; k < 3; ++k) {
+      points[i][k] = static_cast<double>(positions[3 * i + k]);
+      centre[k] += points[i][k] / static_cast<double>(atoms);
     }
   }
-  Eigen::RowVector3d const centre = points.colwise().mean();
-  points.rowwise() -= centre;
-  Eigen::SelfAdjointEigenSolver<Eigen::Matrix3d> const axes(points.transpose() * points);
-  Eigen::Matrix3d turn = axes.eigenvectors().rowwise().reverse();
-  if (turn.determinant() < 0.0) {
-    turn.col(2) *= -1.0;  // a rotation: a mirror would show the other enantiomer
+  std::array<double, 9> axes{};  // their columns, once the moments are replaced
+  for (auto& point : points) {
+    for (std::size_t k = 0; k < 3; ++k) {
+      point[k] -= centre[k];
+    }
+    for (std::size_t k = 0; k < 9; ++k) {
+      axes[k] += point[k / 3] * point[k % 3];
+    }
   }
-  Eigen::MatrixXd const turned = points * turn;
-  std::vector<std::array<double, 3>> view;
-  for (Eigen::Index i = 0; i < atoms; ++i) {
-    view.push_back({turned(i, 0), turned(i, 1), turned(i, 2)});
+  backend::symmetric_eigenvectors(Strided<double>{axes.data(), 3, 3, 3});
+  // The third is the product of the others, so that this is a rotation: a mirror would show the
+  // other enantiomer.
+  for (std::size_t k = 0; k < 3; ++k) {
+    auto const next = (k + 1) % 3;
+    auto const last = (k + 2) % 3;
+    axes[3 * k + 2] = axes[3 * next] * axes[3 * last + 1] - axes[3 * last] * axes[3 * next + 1];
   }
-  return view;
+  for (auto& point : points) {
+    std::array<double, 3> turned{};
+    for (std::size_t k = 0; k < 9; ++k) {
+      turned[k % 3] += point[k / 3] * axes[k];
+    }
+    point = turned;
+  }
+  return points;
 }
 
 }  // namespace detail
