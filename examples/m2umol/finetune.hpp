@@ -2,6 +2,8 @@
 // Fine-tuning on a table of molecules with labels: runs over seeds and folds, and their scores.
 #pragma once
 
+#include <filesystem>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -65,6 +67,20 @@ std::vector<FinetuneRun> finetune_runs(FinetuneArguments const& arguments,
                                        LabelledMolecules const& molecules,
                                        std::vector<bool> const& seen, Engine const* init,
                                        Configuration const& base, int threads);
+
+/// The options of one run: its seed, and its log in its folder.
+FinetuneOptions training_of(FinetuneArguments const& arguments, int seed,
+                            std::filesystem::path const& folder, int threads);
+
+/// Tells on standard error how many pairs have a molecule that can't be used; nothing for none.
+void warn_of_left_out(int pairs);
+
+/// Each measure's values over the runs.
+using RunMeasures = std::map<std::string, std::vector<std::optional<double>>>;
+
+/// Prints means and deviations over the runs, adds them to the JSON and writes it.
+void finish_runs(nlohmann::json& json, RunMeasures const& measures,
+                 FinetuneArguments const& arguments);
 
 /// Fine-tuning on pairs: reads, trains for every seed, prints and writes.
 void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& source,

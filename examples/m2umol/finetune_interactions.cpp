@@ -9,7 +9,6 @@
 
 #include "m2u/chem/prepare.hpp"
 #include "m2u/chem/read.hpp"
-#include "m2u/core/file.hpp"
 
 #include "m2umol/finetune.hpp"
 #include "m2umol/program.hpp"
@@ -135,10 +134,7 @@ LabelScores measure(Engine const& engine, InteractionData const& data,
 void run_finetune_interactions(FinetuneArguments const& arguments, PairSource const& source,
                                Engine const* init, Configuration configuration, int threads) {
   auto const data = read_data(source, arguments.smiles, configuration, threads);
-  if (data.left_out > 0) {
-    std::cerr << "m2umol: warning: " << data.left_out
-              << " pairs have a molecule that can't be used; they are left out\n";
-  }
+  warn_of_left_out(data.left_out);
   configuration.prediction = {"2d", "dti", {"interaction"}, arguments.hidden, {}, {}};
   std::cout << "finetune on " << source.train << ": " << data.parts[0].size()
             << " pairs to learn from, " << data.parts[2].size() << " to test on, "
@@ -149,15 +145,12 @@ void run_finetune_interactions(FinetuneArguments const& arguments, PairSource co
                       {"init", arguments.init},
                       {"epochs", arguments.training.epochs},
                       {"runs", nlohmann::json::array()}};
-  std::map<std::string, std::vector<std::optional<double>>> all;
+  RunMeasures all;
   for (int const seed : arguments.seeds) {
     auto const folder = fs::path(arguments.out) / ("seed-" + std::to_string(seed));
     fs::create_directories(folder);
     auto engine = tuned_engine(configuration, init, static_cast<std::uint64_t>(seed));
-    auto training = arguments.training;
-    training.seed = static_cast<std::uint64_t>(seed);
-    training.threads = threads;
-    training.log = folder / "log.jsonl";
+    auto const training = training_of(arguments, seed, folder, threads);
     auto const validate = [&] {
       auto const value = measure(engine, data, data.parts[1], threads).value("roc_auc");
       m2u::expects(value.has_value(), source.validation,
@@ -181,17 +174,7 @@ void run_finetune_interactions(FinetuneArguments const& arguments, PairSource co
       all[name].push_back(value);
     }
   }
-  std::printf("test, mean ± standard deviation over %zu runs\n", arguments.seeds.size());
-  for (auto const& [name, values] : all) {
-    auto const summary = summarise(values);
-    std::printf(summary.deviation ? "%-16s  %.4f ± %.4f\n" : "%-16s  %.4f\n", name.c_str(),
-                summary.mean, summary.deviation.value_or(0.0));
-    json["summary"][name] = {
-        {"mean", summary.mean},
-        {"deviation", summary.deviation ? nlohmann::json(*summary.deviation) : nlohmann::json()}};
-  }
-  m2u::write_file(fs::path(arguments.out) / "metrics.json",
-                  json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  finish_runs(json, all, arguments);
 }
 
 }  // namespace m2umol

@@ -11,7 +11,6 @@
 
 #include "m2u/chem/prepare.hpp"
 #include "m2u/chem/read.hpp"
-#include "m2u/core/file.hpp"
 #include "m2u/data/delimited.hpp"
 #include "m2u/train/class_metrics.hpp"
 
@@ -172,10 +171,7 @@ PairData read_data(PairSource const& source, PairMolecules const& molecules) {
   for (auto const& file : files) {
     left_out += file.left_out;
   }
-  if (left_out > 0) {
-    std::cerr << "m2umol: warning: " << left_out
-              << " pairs have a molecule that can't be used; they are left out\n";
-  }
+  warn_of_left_out(left_out);
   return data;
 }
 
@@ -233,16 +229,13 @@ void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& so
                       {"init", arguments.init},         {"head", arguments.head},
                       {"classes", data.classes},        {"epochs", arguments.training.epochs},
                       {"runs", nlohmann::json::array()}};
-  std::map<std::string, std::vector<std::optional<double>>> all;
+  RunMeasures all;
   for (int const seed : arguments.seeds) {
     auto const folder = fs::path(arguments.out) / ("seed-" + std::to_string(seed));
     fs::create_directories(folder);
     auto engine = tuned_engine(configuration, init, static_cast<std::uint64_t>(seed));
     auto const parts = parts_of(data, m2u::Seed{static_cast<std::uint64_t>(seed)});
-    auto training = arguments.training;
-    training.seed = static_cast<std::uint64_t>(seed);
-    training.threads = threads;
-    training.log = folder / "log.jsonl";
+    auto const training = training_of(arguments, seed, folder, threads);
     auto const outcome = engine.finetune_pairs(
         molecules.graphs, data.pairs, parts.train,
         [&] { return measure(engine, molecules.graphs, data, parts.validation, threads).accuracy; },
@@ -267,17 +260,7 @@ void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& so
                 found.roc_auc.tasks, found.roc_auc.skipped);
     std::fflush(stdout);
   }
-  std::printf("test, mean ± standard deviation over %zu runs\n", arguments.seeds.size());
-  for (auto const& [name, values] : all) {
-    auto const summary = summarise(values);
-    std::printf(summary.deviation ? "%-16s  %.4f ± %.4f\n" : "%-16s  %.4f\n", name.c_str(),
-                summary.mean, summary.deviation.value_or(0.0));
-    json["summary"][name] = {
-        {"mean", summary.mean},
-        {"deviation", summary.deviation ? nlohmann::json(*summary.deviation) : nlohmann::json()}};
-  }
-  m2u::write_file(fs::path(arguments.out) / "metrics.json",
-                  json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
+  finish_runs(json, all, arguments);
 }
 
 }  // namespace m2umol

@@ -1,17 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
-
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <iostream>
-
 #include <map>
 #include <numeric>
 
 #include "m2u/core/file.hpp"
 
 #include "m2umol/finetune.hpp"
+#include "m2umol/molecule_rows.hpp"
 #include "m2umol/program.hpp"
 
 namespace m2umol {
@@ -74,17 +73,6 @@ m2u::Labels training_labels(LabelledMolecules const& molecules, Prediction const
   return labels;
 }
 
-std::string cell(std::string const& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) {
-    return text;
-  }
-  std::string result = "\"";
-  for (char const c : text) {
-    result += c == '"' ? std::string("\"\"") : std::string(1, c);
-  }
-  return result + '"';
-}
-
 /// A line per molecule of the table: its part, and what is predicted beside what is true.
 void write_predictions(fs::path const& path, LabelledMolecules const& molecules,
                        m2u::ScaffoldSplit const& split, m2u::HostRows const& predictions) {
@@ -99,13 +87,13 @@ void write_predictions(fs::path const& path, LabelledMolecules const& molecules,
   m2u::AtomicFile file(path);
   std::string header = "line,smiles,part";
   for (auto const& task : molecules.tasks) {
-    header += ',' + cell(task.name) + ',' + cell(task.name + " (true)");
+    header += ',' + csv_cell(task.name) + ',' + csv_cell(task.name + " (true)");
   }
   file.write(header + '\n');
   char number[32];
   for (std::size_t row = 0; row < part.size(); ++row) {
-    auto line =
-        std::to_string(molecules.lines[row]) + ',' + cell(molecules.smiles[row]) + ',' + part[row];
+    auto line = std::to_string(molecules.lines[row]) + ',' + csv_cell(molecules.smiles[row]) + ',' +
+                part[row];
     for (std::size_t t = 0; t < molecules.tasks.size(); ++t) {
       auto const predicted = predictions.values[row * molecules.tasks.size() + t];
       std::snprintf(number, sizeof number, ",%.9g,", static_cast<double>(predicted));
@@ -141,11 +129,8 @@ FinetuneRun one_run(FinetuneArguments const& arguments, LabelledMolecules const&
   auto const labels =
       training_labels(molecules, configuration.prediction, split.train, arguments.balance);
   auto engine = tuned_engine(std::move(configuration), init, seed);
-  auto training = arguments.training;
-  training.seed = seed;
-  training.threads = threads;
+  auto training = training_of(arguments, run.seed, run.folder, threads);
   training.highest = !regression;
-  training.log = fs::path(run.folder) / "log.jsonl";
   // A validation part of one class has no ROC-AUC: then the loss decides.
   auto const validate = [&] {
     auto const predictions = engine.predict(molecules.graphs, split.validation, threads);
@@ -258,6 +243,37 @@ RunSummary summarise(std::vector<std::optional<double>> const& values) {
     summary.deviation = std::sqrt(squares / (summary.runs - 1));
   }
   return summary;
+}
+
+FinetuneOptions training_of(FinetuneArguments const& arguments, int seed, fs::path const& folder,
+                            int threads) {
+  auto training = arguments.training;
+  training.seed = static_cast<std::uint64_t>(seed);
+  training.threads = threads;
+  training.log = folder / "log.jsonl";
+  return training;
+}
+
+void warn_of_left_out(int pairs) {
+  if (pairs > 0) {
+    std::cerr << "m2umol: warning: " << pairs
+              << " pairs have a molecule that can't be used; they are left out\n";
+  }
+}
+
+void finish_runs(nlohmann::json& json, RunMeasures const& measures,
+                 FinetuneArguments const& arguments) {
+  std::printf("test, mean ± standard deviation over %zu runs\n", arguments.seeds.size());
+  for (auto const& [name, values] : measures) {
+    auto const summary = summarise(values);
+    std::printf(summary.deviation ? "%-16s  %.4f ± %.4f\n" : "%-16s  %.4f\n", name.c_str(),
+                summary.mean, summary.deviation.value_or(0.0));
+    json["summary"][name] = {
+        {"mean", summary.mean},
+        {"deviation", summary.deviation ? nlohmann::json(*summary.deviation) : nlohmann::json()}};
+  }
+  m2u::write_file(fs::path(arguments.out) / "metrics.json",
+                  json.dump(1, ' ', false, nlohmann::json::error_handler_t::replace) + "\n");
 }
 
 }  // namespace m2umol

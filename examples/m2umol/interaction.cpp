@@ -19,11 +19,15 @@ std::vector<int> atom_counts(m2u::Table const& table) {
     }
   }
   std::vector<int> counts;
-  for (int row = 0; row < table.size(); ++row) {
-    counts.push_back(
-        features > 0
-            ? static_cast<int>(table.column<int>("2d.node_features")[row].size()) / features
-            : static_cast<int>(table.column<float>("2d.node_values")[row].size()) / values);
+  auto const count = [&](auto const& column, int width) {
+    for (int row = 0; row < table.size(); ++row) {
+      counts.push_back(static_cast<int>(column[row].size()) / width);
+    }
+  };
+  if (features > 0) {
+    count(table.column<int>("2d.node_features"), features);
+  } else {
+    count(table.column<float>("2d.node_values"), values);
   }
   return counts;
 }

@@ -17,6 +17,17 @@ namespace m2umol {
 
 namespace fs = std::filesystem;
 
+std::string csv_cell(std::string const& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) {
+    return text;
+  }
+  std::string result = "\"";
+  for (char const c : text) {
+    result += c == '"' ? std::string("\"\"") : std::string(1, c);
+  }
+  return result + "\"";
+}
+
 namespace {
 
 constexpr std::size_t chunk_size = 4096;  // molecules in memory at once
@@ -48,14 +59,15 @@ class CsvOutput : public Output {
     std::string header = "line,id";
     for (auto const& part : parts) {
       for (int j = 0; j < part.width; ++j) {
-        header += "," + (part.columns.empty() ? part.name + "_" + std::to_string(j)
-                                              : quoted(part.columns[static_cast<std::size_t>(j)]));
+        header +=
+            "," + (part.columns.empty() ? part.name + "_" + std::to_string(j)
+                                        : csv_cell(part.columns[static_cast<std::size_t>(j)]));
       }
     }
     file_.write(header + "\n");
   }
   void add(m2u::MoleculeRecord const& record, std::span<float const> row) override {
-    std::string line = std::to_string(record.line) + "," + quoted(record.id);
+    std::string line = std::to_string(record.line) + "," + csv_cell(record.id);
     char number[32];
     for (float const value : row) {
       std::snprintf(number, sizeof number, std::isnan(value) ? ",nan" : ",%.9g",
@@ -67,16 +79,6 @@ class CsvOutput : public Output {
   void commit() override { file_.commit(); }
 
  private:
-  static std::string quoted(std::string const& text) {
-    if (text.find_first_of(",\"\r\n") == std::string::npos) {
-      return text;
-    }
-    std::string result = "\"";
-    for (char const c : text) {
-      result += c == '"' ? std::string("\"\"") : std::string(1, c);
-    }
-    return result + "\"";
-  }
   m2u::AtomicFile file_;
 };
 

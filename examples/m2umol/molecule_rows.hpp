@@ -31,6 +31,9 @@ struct MoleculeRows {
   std::function<std::vector<m2u::HostRows>(m2u::Table const&)> compute;
 };
 
+/// A text as a cell of CSV, in quotes where it needs them (RFC 4180).
+std::string csv_cell(std::string const& text);
+
 /// Reads the file, computes and writes; records that can't be used have rows of NaN.
 /// @throws m2u::Error if a file can't be read or written.
 void write_molecule_rows(MoleculeRows const& job, Configuration const& configuration, int threads);

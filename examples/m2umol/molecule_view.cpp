@@ -126,9 +126,10 @@ MoleculeView::Group nearest_in_all(ViewLibrary const& library, QueryVectors cons
   std::vector<double> similarity(static_cast<std::size_t>(rows), 0.0);
   for (auto const& space : spaces) {
     auto const column = library.vectors.table().column<float>(space + ".vector");
+    auto const& own = query.of(space);
     for (int i = 0; i < rows; ++i) {
       similarity[static_cast<std::size_t>(i)] +=
-          cosine(query.of(space), column[i]) / static_cast<double>(spaces.size());
+          cosine(own, column[i]) / static_cast<double>(spaces.size());
     }
   }
   std::vector<int> order;

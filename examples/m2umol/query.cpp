@@ -150,4 +150,17 @@ m2u::HostRows targets_vector(Engine const& engine, std::string const& model,
   return real_vector(engine, std::move(record), nullptr, "bio");
 }
 
+int row_of_id(m2u::Table const& table, std::string const& folder, std::string const& id) {
+  auto const column = table.column<char>("id");
+  std::vector<std::string_view> ids;
+  for (int row = 0; row < table.size(); ++row) {
+    auto const text = column[row];
+    ids.emplace_back(text.data(), text.size());
+    if (ids.back() == id) {
+      return row;
+    }
+  }
+  m2u::fail(folder, " has no molecule \"", id, '"', near_names(id, ids));
+}
+
 }  // namespace m2umol

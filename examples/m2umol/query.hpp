@@ -32,4 +32,8 @@ m2u::HostRows targets_vector(Engine const& engine, std::string const& model,
 /// Names that resemble one, for messages: " (near it: A, B)"; empty if none does.
 std::string near_names(std::string_view wanted, std::vector<std::string_view> const& names);
 
+/// The row of a table with an id.
+/// @throws m2u::Error naming the folder and ids near to it if there is none.
+int row_of_id(m2u::Table const& table, std::string const& folder, std::string const& id);
+
 }  // namespace m2umol

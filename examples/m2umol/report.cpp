@@ -15,6 +15,7 @@
 #include "m2umol/library.hpp"
 #include "m2umol/molecule_view.hpp"
 #include "m2umol/program.hpp"
+#include "m2umol/query.hpp"
 
 namespace m2umol {
 
@@ -156,15 +157,6 @@ void add_test(m2u::HtmlPage& page, Engine const& engine, std::string const& pred
   }
 }
 
-int row_with_id(m2u::Table const& table, std::string const& folder, std::string const& id) {
-  for (int row = 0; row < table.size(); ++row) {
-    if (table.text("id", row) == id) {
-      return row;
-    }
-  }
-  m2u::fail(folder, " has no molecule \"", id, '"');
-}
-
 void run_report(ReportArguments const& a, Common const& common) {
   m2u::expects(!a.queries.empty() || !a.ids.empty(),
                "--query or --query-id names the molecules that the page is about");
@@ -183,7 +175,7 @@ void run_report(ReportArguments const& a, Common const& common) {
             " molecules; version " + std::string(m2u::version) + " (" + git_revision() + ")");
   page.section("Molecules");
   for (auto const& id : a.ids) {
-    int const row = row_with_id(table, a.library, id);
+    int const row = row_of_id(table, a.library, id);
     detail::add_view(page, view_molecule(engine, library, std::string(table.text("smiles", row)),
                                          row, a.task, a.top));
   }

@@ -107,19 +107,6 @@ m2u::VectorIndex open_vectors(RetrieveArguments const& a, Comparison const& what
   return index_in_memory(engine, table, spaces, threads, *a.library);
 }
 
-int row_of_id(m2u::Table const& table, std::string const& folder, std::string const& id) {
-  auto const column = table.column<char>("id");
-  std::vector<std::string_view> ids;
-  for (int row = 0; row < table.size(); ++row) {
-    auto const text = column[row];
-    ids.emplace_back(text.data(), text.size());
-    if (ids.back() == id) {
-      return row;
-    }
-  }
-  m2u::fail(folder, " has no molecule \"", id, '"', near_names(id, ids));
-}
-
 m2u::HostRows query_vector(RetrieveArguments const& a, Comparison const& what,
                            m2u::VectorIndex const& vectors, Engine const& engine) {
   if (a.smiles) {

@@ -15,7 +15,7 @@
 #include "m2u/train/adam.hpp"
 #include "m2u/train/trainer.hpp"
 #include "support/spaces.hpp"
-#include "support/toy.hpp"
+#include "support/toy_graphs.hpp"
 
 namespace {
 
@@ -42,33 +42,15 @@ m2u::InteractionModel<m2u::Gps> toy_model(m2u::ParameterLayout& layout) {
            .dropout = 0.0F}};
 }
 
-/// Toy graphs as molecules.
-struct ToyMolecules {
-  int size() const { return 6; }
-  std::vector<int> atoms() const {
-    std::vector<int> counts;
-    for (int id = 0; id < size(); ++id) {
-      counts.push_back(m2u::test::toy_graph(id).nodes);
-    }
-    return counts;
+using ToyMolecules = m2u::test::ToyGraphs<6>;
+
+std::vector<int> toy_atoms() {
+  std::vector<int> counts;
+  for (int id = 0; id < ToyMolecules{}.size(); ++id) {
+    counts.push_back(m2u::test::toy_graph(id).nodes);
   }
-  template <m2u::ExecutionSpace S>
-  m2u::HostBatch<S> collate(std::span<int const> ids) const {
-    m2u::HostBatch<S> batch(std::vector<int>(ids.begin(), ids.end()));
-    std::vector<m2u::GraphRecord> records;
-    std::vector<m2u::GraphView> views;
-    for (int const id : ids) {
-      records.push_back(m2u::test::toy_graph(id));
-    }
-    for (auto const& record : records) {
-      views.push_back(record.view());
-    }
-    std::vector<int> rows(ids.size());
-    std::iota(rows.begin(), rows.end(), 0);
-    batch.add("2d", rows, m2u::make_graph_batch(views, {2, 1, 4}));
-    return batch;
-  }
-};
+  return counts;
+}
 
 /// A pair interacts if the molecule's number and whether the protein has a W are both odd or even.
 m2u::Interactions toy_interactions() {
@@ -86,7 +68,7 @@ m2u::Interactions toy_interactions() {
 }
 
 m2u::InteractionDataset<ToyMolecules> toy_pairs() {
-  return {ToyMolecules{}, ToyMolecules{}.atoms(), toy_interactions()};
+  return {ToyMolecules{}, toy_atoms(), toy_interactions()};
 }
 
 }  // namespace
@@ -152,10 +134,10 @@ TEST_CASE("proteins become letters, and what does not fit is refused", "[interac
   CHECK_THROWS_WITH(m2u::make_protein_batch({""}, 3), ContainsSubstring("empty"));
   auto all = toy_interactions();
   all.labels.pop_back();
-  CHECK_THROWS_WITH(m2u::InteractionDataset(ToyMolecules{}, ToyMolecules{}.atoms(), all),
+  CHECK_THROWS_WITH(m2u::InteractionDataset(ToyMolecules{}, toy_atoms(), all),
                     ContainsSubstring("23 labels"));
   all = toy_interactions();
   all.protein[3] = 9;
-  CHECK_THROWS_WITH(m2u::InteractionDataset(ToyMolecules{}, ToyMolecules{}.atoms(), all),
+  CHECK_THROWS_WITH(m2u::InteractionDataset(ToyMolecules{}, toy_atoms(), all),
                     ContainsSubstring("pair 3"));
 }

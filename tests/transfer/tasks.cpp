@@ -19,12 +19,13 @@
 #include "m2u/transfer/fusion.hpp"
 #include "m2u/transfer/predict.hpp"
 #include "support/spaces.hpp"
-#include "support/toy.hpp"
+#include "support/toy_graphs.hpp"
 
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
 using m2u::test::toy_width;
+using ToyGraphs = m2u::test::ToyGraphs<12>;
 
 constexpr float missing = std::numeric_limits<float>::quiet_NaN();
 
@@ -56,27 +57,6 @@ auto fused_model(m2u::ParameterLayout& layout, m2u::LabelLoss loss) {
           layout.scope("head"),
           {.in = toy_width, .hidden = 8, .tasks = 2, .dropout = 0.0F, .loss = loss}})};
 }
-
-/// Toy samples with labels that depend on the size of their graphs.
-struct ToyGraphs {
-  int size() const { return 12; }
-  template <m2u::ExecutionSpace S>
-  m2u::HostBatch<S> collate(std::span<int const> ids) const {
-    m2u::HostBatch<S> batch(std::vector<int>(ids.begin(), ids.end()));
-    std::vector<m2u::GraphRecord> records;
-    std::vector<m2u::GraphView> views;
-    for (int const id : ids) {
-      records.push_back(m2u::test::toy_graph(id));
-    }
-    for (auto const& record : records) {
-      views.push_back(record.view());
-    }
-    std::vector<int> rows(ids.size());
-    std::iota(rows.begin(), rows.end(), 0);
-    batch.add("2d", rows, m2u::make_graph_batch(views, {2, 1, 4}));
-    return batch;
-  }
-};
 
 m2u::Labels toy_labels() {
   m2u::Labels labels{2, {}, {}};
