@@ -147,6 +147,9 @@ class Registration {
        [](Tape& tape, In const& x) { return m2u::matmul(tape, x[0], x[1]); });
     m2u::BatchNorm const norm{layout_.scope("norm"), 128};
     op("batch_norm", {{n, 128}}, [=](Tape& tape, In const& x) { return norm(tape, x[0]); });
+    op("batch_norm of two terms", {{n, 128}, {n, 128}}, [=](Tape& tape, In const& x) {
+      return m2u::batch_norm(tape, std::array{norm.term(tape, x[0]), norm.term(tape, x[1])});
+    });
   }
 
   /// On the 2D graphs, text and bio features.
@@ -162,6 +165,14 @@ class Registration {
     op("gine_aggregate", {{n, 128}, {g.edges(), 128}}, [&](Tape& tape, In const& x) {
       return m2u::gine_aggregate(tape, x[0], x[1], g.incoming, g.source);
     });
+    m2u::Vocabularies const bonds(m2u::ogb_bond_vocabularies());
+    auto const kinds =
+        m2u::make_vector<int>(space_, "m2u::bench::kinds", g.edge_features.extent(0));
+    m2u::kernels::feature_kinds(space_, bonds, g.edge_features, kinds);
+    op("gine_aggregate of kinds", {{n, 128}, {bonds.combinations(256), 128}},
+       [&g, kinds](Tape& tape, In const& x) {
+         return m2u::gine_aggregate(tape, x[0], x[1], g.incoming, g.source, 0.0F, kinds);
+       });
     op("gin_aggregate", {{n, 128}}, [&](Tape& tape, In const& x) {
       return m2u::gin_aggregate(tape, x[0], g.incoming, g.source);
     });

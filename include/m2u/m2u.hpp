@@ -26,7 +26,9 @@
 
 #include "m2u/autodiff/cast.hpp"
 #include "m2u/autodiff/gradient_check.hpp"
+#include "m2u/autodiff/inference_cache.hpp"
 #include "m2u/autodiff/tape.hpp"
+#include "m2u/autodiff/tape_records.hpp"
 #include "m2u/autodiff/tensor.hpp"
 
 #include "m2u/ops/activation.hpp"
@@ -61,6 +63,7 @@
 #include "m2u/ops/spherical_basis.hpp"
 #include "m2u/ops/unfold.hpp"
 
+#include "m2u/nn/composed.hpp"
 #include "m2u/nn/embedding_sum.hpp"
 #include "m2u/nn/linear.hpp"
 #include "m2u/nn/mlp.hpp"

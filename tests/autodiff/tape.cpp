@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2u/autodiff/tape.hpp"
 
+#include <algorithm>
 #include <cmath>
+#include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "m2u/autodiff/gradient_check.hpp"
+#include "m2u/nn/linear.hpp"
 #include "m2u/ops/add.hpp"
 #include "m2u/ops/linear.hpp"
 #include "m2u/ops/scale.hpp"
@@ -185,4 +188,58 @@ TEST_CASE("a passed gradient is the output's own, and later ones are added to it
   });
   CHECK_THROWS_WITH(tape.backward_from(output, {1.0F}),
                     ContainsSubstring("the backward function was called with"));
+}
+
+TEST_CASE("dropped values are made again, and their memory is used meanwhile", "[tape]") {
+  m2u::ParameterLayout layout;
+  constexpr int blocks = 3;
+  constexpr int layers = 3;
+  std::vector<m2u::Linear> linear;
+  for (int i = 0; i < blocks * layers; ++i) {
+    linear.emplace_back(layout.scope("net").scope("layer", i), 16, 16);
+  }
+  m2u::Parameters<S> const theta(S{}, layout, m2u::Seed{3});
+  auto const input = m2u::random_input(200, 16, {1});
+  std::vector<float> const ones(200 * 16, 1.0F);
+  std::size_t memory = 0;
+  auto const gradients = [&](bool keep) {
+    m2u::Tape<S> tape(S{}, theta, m2u::Mode::training);
+    tape.keep_values(keep);
+    std::vector<float> result;
+    for (std::uint64_t step : {0, 1}) {  // the second finds the memory of the first
+      tape.reset(step);
+      theta.zero_gradients(S{});
+      auto const x = tape.variable(tape.matrix(200, 16));
+      m2u::from_host(
+          S{}, std::span<float const>(std::vector<float>(input.values.begin(), input.values.end())),
+          x.value);
+      auto const last = tape.internal([&] {
+        auto h = m2u::scale(tape, x, 0.5F);
+        for (int block = 0; block < blocks; ++block) {
+          std::vector<m2u::Tensor<S>> made{h};
+          for (int i = 0; i < layers; ++i) {
+            made.push_back(linear[static_cast<std::size_t>(block * layers + i)](
+                tape, made.back(), {.activation = m2u::Activation::silu, .residual = made.back()}));
+          }
+          h = m2u::scale(tape, made.back(), 0.5F);
+          for (; !made.empty(); made.pop_back()) {
+            tape.drop(made.back());
+          }
+        }
+        return h;
+      });
+      auto const y = m2u::scale(tape, last, 2.0F);
+      tape.backward_from(y, ones);
+      result = m2u::to_host(S{}, theta.gradients());
+      auto const dx = m2u::to_host(S{}, tape.gradient(x).matrix);
+      result.insert(result.end(), dx.begin(), dx.end());
+    }
+    memory = tape.high_water();
+    return result;
+  };
+  auto const kept = gradients(true);
+  auto const memory_kept = memory;
+  CHECK(gradients(false) == kept);
+  CHECK(memory + 4 * ones.size() * sizeof(float) <= memory_kept);
+  CHECK(std::any_of(kept.begin(), kept.end(), [](float x) { return x != 0.0F; }));
 }

@@ -140,6 +140,25 @@ TEMPLATE_LIST_TEST_CASE("a linear layer on one-hot features is an embedding of t
   }
 }
 
+TEMPLATE_LIST_TEST_CASE("edges by their kind give what a row for each edge gives", "[encoders]",
+                        m2u::test::Spaces) {
+  TestType const space;
+  auto const host = batch_of({m2u::test::toy_graph(0), m2u::test::toy_graph(5)}, {2, 1, 4});
+  auto const batch = m2u::to_space(space, host);
+  for (int const values : {4, 300}) {  // with 300 there are too many kinds
+    INFO(values);
+    m2u::ParameterLayout layout;
+    m2u::Gps const gps{layout.scope("gps"),
+                       small({.node_vocabularies = {7, 3}, .edge_vocabularies = {values}})};
+    m2u::Tape<TestType> tape(space, m2u::Parameters<TestType>(space, layout, m2u::Seed{4}),
+                             m2u::Mode::evaluation);
+    auto const embedded = gps.embed(tape, batch);
+    CHECK(embedded.edges.rows() == batch.edges());
+    auto const rows = gps.pool_embedded(tape, embedded, batch);
+    CHECK(m2u::to_host(space, gps(tape, batch).value) == m2u::to_host(space, rows.value));
+  }
+}
+
 TEST_CASE("gradients reach the layers on real-valued features", "[encoders][gradients]") {
   m2u::ParameterLayout layout;
   m2u::Gps const gps{layout.scope("hub"), small({.dropout = 0.0F,

@@ -8,6 +8,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "m2u/ops/add.hpp"
 #include "m2u/ops/layer_norm.hpp"
 #include "support/evaluate.hpp"
 #include "support/gradient_cases.hpp"
@@ -51,6 +52,44 @@ m2u::GradientReport check_batch(S const& space, int rows, int cols, Mode mode) {
   return m2u::gradient_check(space, norm.layout, norm_inputs(rows, cols), norm.op(), mode);
 }
 
+// Two terms with statistics of their own, or with one input for both.
+struct BatchNormSum {
+  BatchNormUnderTest first{4};
+  m2u::StateSlice mean = first.layout.scope("other").state("running_mean", 4, -0.2F);
+  m2u::StateSlice variance = first.layout.scope("other").state("running_variance", 4, 0.8F);
+
+  static std::vector<CheckInput> inputs(int rows) {
+    auto result = norm_inputs(rows, 4);
+    result.push_back(random_input(rows, 4, {4}));
+    result.push_back(random_input(1, 4, {5}));
+    result.push_back(random_input(1, 4, {6}));
+    return result;
+  }
+  auto op(std::size_t second) const {
+    return [*this, second](auto& tape, auto const& in) {
+      using Term = m2u::BatchNormTerm<
+          std::remove_cvref_t<decltype(tape.space())>,
+          typename std::remove_cvref_t<decltype(in[0].value)>::non_const_value_type>;
+      return m2u::batch_norm(tape, std::array{Term{in[0], in[1], in[2], first.mean, first.variance},
+                                              Term{in[second], in[4], in[5], mean, variance}});
+    };
+  }
+};
+
+template <class S>
+m2u::GradientReport check_sum(S const& space, int rows, Mode mode, std::size_t second) {
+  BatchNormSum const sum;
+  auto const op = sum.op(second);
+  return m2u::gradient_check(
+      space, sum.first.layout, BatchNormSum::inputs(rows),
+      [=](auto& tape, auto const& in) {
+        // With one input for both, the other one has to matter all the same.
+        auto const y = op(tape, in);
+        return second == 3 ? y : m2u::add(tape, y, in[3]);
+      },
+      mode);
+}
+
 bool const cases[] = {
     add_gradient_case("layer_norm", "few rows", [](auto s) { return check_layer(s, 5, 7); }),
     add_gradient_case("layer_norm", "wide", [](auto s) { return check_layer(s, 3, 70); }),
@@ -78,6 +117,12 @@ bool const cases[] = {
                       [](auto s) { return check_batch(s, 1, 5, Mode::training); }),
     add_gradient_case("batch_norm", "no rows",
                       [](auto s) { return check_batch(s, 0, 5, Mode::training); }),
+    add_gradient_case("batch_norm", "two terms",
+                      [](auto s) { return check_sum(s, 60, Mode::training, 3); }),
+    add_gradient_case("batch_norm", "two terms, evaluation",
+                      [](auto s) { return check_sum(s, 6, Mode::evaluation, 3); }),
+    add_gradient_case("batch_norm", "two terms of one input",
+                      [](auto s) { return check_sum(s, 7, Mode::training, 0); }),
 };
 
 // What the op sees of an input's value.
@@ -154,6 +199,25 @@ TEMPLATE_LIST_TEST_CASE("batch_norm agrees with plain loops", "[batch_norm]", m2
   CHECK(m2u::test::largest_error(got.values, expected) < 1e-3);
 }
 
+TEMPLATE_LIST_TEST_CASE("batch_norm of two terms is the sum of both", "[batch_norm]",
+                        m2u::test::Spaces) {
+  auto const mode = GENERATE(Mode::training, Mode::evaluation);
+  BatchNormSum const sum;
+  auto const inputs = BatchNormSum::inputs(130);
+  auto const& layout = sum.first.layout;
+  auto const together = m2u::test::evaluate(TestType{}, layout, inputs, sum.op(3), mode);
+  auto const apart = m2u::test::evaluate(
+      TestType{}, layout, inputs,
+      [&](auto& tape, auto const& in) {
+        return m2u::add(
+            tape, m2u::batch_norm(tape, in[0], in[1], in[2], sum.first.mean, sum.first.variance),
+            m2u::batch_norm(tape, in[3], in[4], in[5], sum.mean, sum.variance));
+      },
+      mode);
+  CHECK(m2u::test::largest_error(together.values, apart.values) < 1e-6);
+  CHECK(together.state == apart.state);
+}
+
 TEMPLATE_LIST_TEST_CASE("batch_norm uses running statistics in evaluation and for one row",
                         "[batch_norm]", m2u::test::Spaces) {
   auto const [rows, mode] = GENERATE(std::pair{4, Mode::evaluation}, std::pair{1, Mode::training},
@@ -203,4 +267,11 @@ TEST_CASE("norms refuse shapes that do not fit", "[layer_norm][batch_norm]") {
                     ContainsSubstring("gamma [1, 4]"));
   CHECK_THROWS_WITH(m2u::batch_norm(tape, x, three, three, norm.mean, norm.variance),
                     ContainsSubstring("running mean [1, 4]"));
+  using Term = m2u::BatchNormTerm<S, float>;
+  auto const wide = tape.constant(tape.matrix(2, 4));
+  auto const tall = tape.constant(tape.matrix(3, 4));
+  CHECK_THROWS_WITH(
+      m2u::batch_norm(tape, std::array{Term{wide, four, four, norm.mean, norm.variance},
+                                       Term{tall, four, four, norm.mean, norm.variance}}),
+      ContainsSubstring("[2, 4] and [3, 4] differ"));
 }

@@ -7,6 +7,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "m2u/kernels/arithmetic.hpp"
 #include "support/evaluate.hpp"
 #include "support/gradient_cases.hpp"
 
@@ -54,6 +55,38 @@ m2u::GradientReport check(S const& space, Edges const& edges, bool with_features
       });
 }
 
+// Edges with a kind each: of four kinds one is never used, others are shared.
+template <class S>
+m2u::Vector<int, S> some_kinds(S const& space) {
+  auto const kinds = m2u::make_vector<int>(space, "kinds", 8);
+  m2u::from_host(space, std::span<int const>(std::array{2, 0, 0, 3, 2, 2, 0, 3}), kinds);
+  return kinds;
+}
+
+template <class S>
+m2u::GradientReport check_kinds(S const& space) {
+  OnSpace<S> const graph(space, some_edges);
+  auto const kinds = some_kinds(space);
+  return m2u::gradient_check(space, {}, {random_input(6, 5, {1}), random_input(4, 5, {2})},
+                             [&](auto& tape, auto const& in) {
+                               return m2u::gine_aggregate(tape, in[0], in[1], graph.incoming,
+                                                          graph.source, 0.25, kinds);
+                             });
+}
+
+// The same with nodes that need no gradient.
+template <class S>
+m2u::GradientReport check_kinds_alone(S const& space) {
+  OnSpace<S> const graph(space, some_edges);
+  auto const kinds = some_kinds(space);
+  return m2u::gradient_check(space, {}, {random_input(4, 5, {2})}, [&](auto& tape, auto const& in) {
+    auto const x = tape.matrix(6, 5);
+    m2u::kernels::fill(tape.space(), x, {});
+    return m2u::gine_aggregate(tape, tape.constant(x), in[0], graph.incoming, graph.source, 0.25,
+                               kinds);
+  });
+}
+
 bool const cases[] = {
     add_gradient_case("gine_aggregate", "edges",
                       [](auto s) { return check(s, some_edges, true, 5); }),
@@ -78,6 +111,9 @@ bool const cases[] = {
                 return m2u::gine_aggregate(tape, once, in[1], graph.incoming, graph.source);
               });
         }),
+    add_gradient_case("gine_aggregate", "kinds of edges", [](auto s) { return check_kinds(s); }),
+    add_gradient_case("gine_aggregate", "kinds of edges alone",
+                      [](auto s) { return check_kinds_alone(s); }),
     add_gradient_case("gine_aggregate", "features used twice",
                       [](auto s) {
                         // Two nodes, two edges: x serves as the edges' features as well.
@@ -129,6 +165,29 @@ TEMPLATE_LIST_TEST_CASE("gine_aggregate and gin_aggregate agree with plain loops
   CHECK(m2u::test::largest_error(plain.values, gin) < 1e-5);
 }
 
+TEMPLATE_LIST_TEST_CASE("gine_aggregate of kinds gives what rows of edges give", "[gine_aggregate]",
+                        m2u::test::Spaces) {
+  OnSpace<TestType> const graph(TestType{}, some_edges);
+  auto const kinds = some_kinds(TestType{});
+  auto const x = random_input(6, 33, {1});
+  auto const table = random_input(4, 33, {2});
+  m2u::CheckInput rows{8, 33, {}};
+  for (int const kind : m2u::to_host(TestType{}, kinds)) {
+    auto const first = table.values.begin() + kind * 33;
+    rows.values.insert(rows.values.end(), first, first + 33);
+  }
+  auto const by_kind =
+      m2u::test::evaluate(TestType{}, {}, {x, table}, [&](auto& tape, auto const& in) {
+        return m2u::gine_aggregate(tape, in[0], in[1], graph.incoming, graph.source, 0, kinds);
+      });
+  auto const by_row =
+      m2u::test::evaluate(TestType{}, {}, {x, rows}, [&](auto& tape, auto const& in) {
+        return m2u::gine_aggregate(tape, in[0], in[1], graph.incoming, graph.source);
+      });
+  CHECK(by_kind.values == by_row.values);
+  CHECK(by_kind.gradients[0] == by_row.gradients[0]);
+}
+
 TEST_CASE("gine_aggregate refuses shapes that do not fit", "[gine_aggregate]") {
   using Catch::Matchers::ContainsSubstring;
   using S = Kokkos::DefaultExecutionSpace;
@@ -148,4 +207,7 @@ TEST_CASE("gine_aggregate refuses shapes that do not fit", "[gine_aggregate]") {
                     ContainsSubstring("the nodes are 6"));
   CHECK_THROWS_WITH(m2u::gin_aggregate(tape, x, graph.incoming, fewer.source),
                     ContainsSubstring("8 edges lead into nodes, but 1"));
+  CHECK_THROWS_WITH(m2u::gine_aggregate(tape, x, e, graph.incoming, graph.source, 0,
+                                        m2u::make_vector<int>(S{}, "kinds", 7)),
+                    ContainsSubstring("of 7 edges with a kind"));
 }

@@ -25,14 +25,15 @@ class Arena {
 
   /// `bytes` of uninitialised memory, valid until the next reset or its release. What was released
   /// last is handed out first: it is still in a cache.
-  void* allocate(S const& space, std::size_t bytes) {
+  /// @param borrow takes what is lent as well
+  void* allocate(S const& space, std::size_t bytes, bool borrow = false) {
     std::size_t const padded = pad(bytes);
-    for (auto piece = free_.rbegin(); piece != free_.rend(); ++piece) {
-      if (piece->bytes >= padded && piece->bytes <= padded + padded / 4) {
-        void* const result = piece->data;
-        free_.erase(std::next(piece).base());
-        return result;
-      }
+    void* found = take(free_, padded);
+    if (found == nullptr && borrow) {
+      found = take(lent_, padded);
+    }
+    if (found != nullptr) {
+      return found;
     }
     if (blocks_.empty() || used_in_last_ + padded > blocks_.back().extent(0)) {
       std::size_t const size = std::max({padded, total() / 2, std::size_t{1} << 20U});
@@ -54,6 +55,13 @@ class Arena {
     }
   }
 
+  /// As release, but only those who borrow get it.
+  void lend(void* data, std::size_t bytes) {
+    if (bytes > 0) {
+      lent_.push_back({data, pad(bytes)});
+    }
+  }
+
   /// Takes everything back. Waits for `space` only when the blocks have to be joined.
   void reset(S const& space) {
     if (blocks_.size() > 1) {
@@ -62,6 +70,7 @@ class Arena {
       blocks_.push_back(make_vector<std::byte>(space, "m2u::autodiff::arena", high_water_));
     }
     free_.clear();
+    lent_.clear();
     used_ = 0;
     used_in_last_ = 0;
   }
@@ -75,6 +84,17 @@ class Arena {
     std::size_t bytes;
   };
 
+  /// The last of the pieces that is large enough and not much larger, or nullptr.
+  static void* take(std::vector<Piece>& pieces, std::size_t bytes) {
+    for (auto piece = pieces.rbegin(); piece != pieces.rend(); ++piece) {
+      if (piece->bytes >= bytes && piece->bytes <= bytes + bytes / 4) {
+        void* const result = piece->data;
+        pieces.erase(std::next(piece).base());
+        return result;
+      }
+    }
+    return nullptr;
+  }
   static std::size_t pad(std::size_t bytes) {
     return (bytes + alignment - 1) / alignment * alignment;
   }
@@ -88,6 +108,7 @@ class Arena {
 
   std::vector<Vector<std::byte, S>> blocks_;
   std::vector<Piece> free_;
+  std::vector<Piece> lent_;
   std::size_t used_in_last_ = 0;
   std::size_t used_ = 0;
   std::size_t high_water_ = 0;

@@ -16,10 +16,11 @@
 #include <Kokkos_Profiling_ScopedRegion.hpp>
 
 #include "m2u/autodiff/arena.hpp"
+#include "m2u/autodiff/inference_cache.hpp"
+#include "m2u/autodiff/tape_records.hpp"
 #include "m2u/autodiff/tensor.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/kernels/arithmetic.hpp"
-#include "m2u/linalg/gemm.hpp"
 #include "m2u/parameters/parameters.hpp"
 
 namespace m2u {
@@ -51,15 +52,17 @@ class Tape {
   }
 
   /// From now on the tape is for inference alone: nothing has a gradient, memory is used again at
-  /// the end of each scope, and linear layers keep their weights in the form that products are made
-  /// with, which pays where batches are small. The parameters must not change any more.
+  /// the end of each scope, and ops keep what they make of parameters, which pays where batches are
+  /// small. Parameters and state must not change any more.
   /// @throws Error in training.
   void infer_only() {
     expects(!training(), "Tape::infer_only: parameters change in training; the tape's mode must be "
                          "evaluation");
-    packed_weights_ = std::make_unique<PackedFactors<R>>();
+    cache_ = std::make_unique<InferenceCache<S, R>>();
   }
-  bool infers() const { return packed_weights_ != nullptr; }
+  bool infers() const { return cache_ != nullptr; }
+  /// Where ops keep what they made of parameters; nullptr without inference.
+  InferenceCache<S, R>* inference_cache() const { return cache_.get(); }
 
   /// f(), a tensor. In inference what f needed besides is free for use afterwards.
   template <class F>
@@ -72,11 +75,25 @@ class Tape {
     return result;
   }
 
-  /// Where the packed form of a parameter is kept; nullptr for other weights and without inference.
+  /// f(), a tensor for ops alone, as all that f makes on the way: nobody reads their values after
+  /// the backward pass. Their memory may be that of dropped values.
+  template <class F>
+  Tensor<S, R> internal(F const& f) {
+    bool const before = std::exchange(borrows_, true);
+    Tensor<S, R> const result = f();
+    borrows_ = before;
+    return result;
+  }
+
+  /// Where the packed form of a parameter, or of what is kept of parameters, is kept; nullptr for
+  /// other weights and without inference.
   PackedFactors<R>* packed_weights(R const* weight) const {
+    if (!infers()) {
+      return nullptr;
+    }
     R const* const first = parameters_.values().data();
     bool const parameter = weight >= first && weight < first + parameters_.values().extent(0);
-    return parameter ? packed_weights_.get() : nullptr;
+    return parameter || cache_->keeps(weight) ? &cache_->packed_weights : nullptr;
   }
 
   /// Forgets the step and starts the one with this number. Tensors made before are invalid after.
@@ -132,16 +149,36 @@ class Tape {
   /// @param name the op's name, which must be a string literal.
   template <class F>
   void record(char const* name, Tensor<S, R> const& output, F backward) {
-    if (!output.differentiable()) {
-      return;
+    if (output.differentiable()) {
+      records_.add(name, output, std::move(backward));
     }
-    F* const closure = closures_.emplace(std::move(backward));
-    records_.push_back({name, output, closure,
-                        [](void* f, Tape& tape, Matrix<R, S> const& gradient) {
-                          (*static_cast<F*>(f))(tape, gradient);
-                        },
-                        [](void* f) { static_cast<F*>(f)->~F(); }});
   }
+
+  /// Says how the output of an op can be made again, by f(), from what the op keeps anyway.
+  template <class F>
+  void remember(Tensor<S, R> const& output, F f) {
+    if (output.differentiable() && !keeps_) {
+      entries_[static_cast<std::size_t>(output.entry)].recipe =
+          records_.remember(output, std::move(f));
+    }
+  }
+
+  /// Gives the memory of a value to others until the backward pass comes to where this was called:
+  /// there the value is made again. For values that later ops do not take and nobody reads; drop
+  /// what a value is made of after it. Values that no op remembers how to make stay.
+  void drop(Tensor<S, R> const& tensor) {
+    int const recipe =
+        tensor.differentiable()
+            ? std::exchange(entries_[static_cast<std::size_t>(tensor.entry)].recipe, -1)
+            : -1;
+    if (recipe >= 0) {
+      records_.add_repetition(recipe);
+      arena_.lend(tensor.value.data(), tensor.value.size() * sizeof(R));
+    }
+  }
+
+  /// Whether drop does nothing, in this and further steps: to look at all values.
+  void keep_values(bool keep) { keeps_ = keep; }
 
   /// Where the gradient of a differentiable input goes. Call it once per use, and write all of it.
   Gradient<S, R> gradient(Tensor<S, R> const& input) {
@@ -151,7 +188,9 @@ class Tape {
     bool const accumulate = entry.written;
     if (!accumulate) {
       R* const memory = static_cast<R*>(arena_.allocate(space_, input.value.size() * sizeof(R)));
-      entry = {Matrix<R, S>(memory, input.rows(), input.cols()), true, true};
+      entry.gradient = Matrix<R, S>(memory, input.rows(), input.cols());
+      entry.written = true;
+      entry.owned = true;
     }
     return {entry.gradient, accumulate};
   }
@@ -168,8 +207,9 @@ class Tape {
     expects(output != nullptr && output->gradient.data() == output_gradient.data(),
             "Tape::pass_gradient: give the gradient that the backward function was called with");
     if (last_use_) {
-      entry = *output;
-      output->owned = false;
+      entry.gradient = output->gradient;
+      entry.written = true;
+      entry.owned = std::exchange(output->owned, false);
     } else {  // another record of the same output still needs it
       auto const [to, accumulate] = gradient(input);
       kernels::scale(space_, output_gradient, R(1), to, accumulate);
@@ -199,9 +239,9 @@ class Tape {
   }
 
   /// The first op whose output holds a value that is not finite, or an empty string. Slow: for
-  /// errors.
+  /// errors. Needs keep_values(true) before the step.
   std::string first_non_finite_value() const {
-    for (auto const& record : records_) {
+    for (auto const& record : records_.all()) {
       if (!all_finite(record.output.value)) {
         return record.name;
       }
@@ -223,28 +263,26 @@ class Tape {
     Matrix<R, S> gradient;
     bool written = false;
     bool owned = false;  ///< its memory is the tape's to take back
+    int recipe = -1;     ///< how its value is made again
   };
-  struct Record {
-    char const* name;
-    Tensor<S, R> output;
-    void* closure;
-    void (*run)(void*, Tape&, Matrix<R, S> const&);
-    void (*destroy)(void*);
-  };
-
   void* workspace(std::size_t bytes) {
     return current_ >= 0 || infers() ? arena_.scratch(space_, bytes)
-                                     : arena_.allocate(space_, bytes);
+                                     : arena_.allocate(space_, bytes, borrows_);
   }
 
   /// @return the first op whose output's gradient is not finite, if one is looked for.
   std::string play(bool look = false) {
     Kokkos::Profiling::ScopedRegion const region("m2u::autodiff::backward");
     std::string found;
-    for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
+    auto const& records = records_.all();
+    for (auto record = records.rbegin(); record != records.rend(); ++record) {
       current_ = record->output.entry;
       auto const next = std::next(record);
-      last_use_ = next == records_.rend() || next->output.entry != current_;
+      last_use_ = next == records.rend() || next->output.entry != current_;
+      if (record->repeats) {
+        record->run(record->closure, *this, record->output.value);
+        continue;
+      }
       auto const& entry = entries_[static_cast<std::size_t>(current_)];
       if (!entry.written) {
         continue;
@@ -271,7 +309,7 @@ class Tape {
   }
 
   int new_entry(Matrix<R, S> const& gradient) {
-    entries_.push_back({gradient, gradient.data() != nullptr, false});
+    entries_.push_back({gradient, gradient.data() != nullptr});
     return static_cast<int>(entries_.size()) - 1;
   }
 
@@ -285,13 +323,10 @@ class Tape {
   }
 
   void clear() {
-    for (auto record = records_.rbegin(); record != records_.rend(); ++record) {
-      record->destroy(record->closure);
-    }
     records_.clear();
     entries_.clear();
     current_ = -1;
-    closures_.reset();
+    borrows_ = false;
   }
 
   S space_;
@@ -301,12 +336,13 @@ class Tape {
   std::uint64_t step_ = 0;
   std::uint64_t streams_ = 0;
   ScratchArena<S> arena_;
-  std::unique_ptr<PackedFactors<R>> packed_weights_;
-  ClosureArena closures_;
+  std::unique_ptr<InferenceCache<S, R>> cache_;
+  TapeRecords<S, R> records_;
   std::vector<Entry> entries_;
-  std::vector<Record> records_;
   int current_ = -1;      // the entry whose record is going back
   bool last_use_ = true;  // no other record of it follows
+  bool borrows_ = false;  // memory of dropped values
+  bool keeps_ = false;    // drops nothing
 };
 
 }  // namespace m2u

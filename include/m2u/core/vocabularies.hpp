@@ -7,6 +7,8 @@
 
 #include <Kokkos_Core.hpp>
 
+#include <algorithm>
+#include <cstdint>
 #include <initializer_list>
 #include <limits>
 #include <span>
@@ -37,7 +39,15 @@ class Vocabularies {
 
   int features() const { return features_; }
   /// Number of values of feature f.
-  int size(int f) const { return offsets_[f + 1] - offsets_[f]; }
+  KOKKOS_INLINE_FUNCTION int size(int f) const { return offsets_[f + 1] - offsets_[f]; }
+  /// Number of combinations of the features' values, or `most + 1` where there are more.
+  int combinations(int most) const {
+    std::int64_t product = 1;
+    for (int f = 0; f < features_ && product <= most; ++f) {
+      product *= size(f);
+    }
+    return static_cast<int>(std::min<std::int64_t>(product, std::int64_t{most} + 1));
+  }
   /// Number of values of all features: rows of the stacked table.
   int total() const { return offsets_[features_]; }
   /// Where each feature's rows begin; entry features() is the total.

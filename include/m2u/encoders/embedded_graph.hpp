@@ -15,9 +15,12 @@ template <ExecutionSpace S, class R = float>
 struct EmbeddedGraph {
   Tensor<S, R> nodes;  ///< [nodes, width]
   Tensor<S, R> edges;  ///< [edges, width], in the batch's order
+  /// Empty; or [edges], and `edges` has any number of rows: the row that is each edge's.
+  Vector<int, S> edge_kinds = {};
 };
 
-/// A graph encoder in two parts: `embed(tape, graph)` gives what the layers take in, and
+/// A graph encoder in two parts: `embed(tape, graph)` gives what the layers take in, with a row for
+/// each edge, and
 /// `pool_embedded(tape, embedded, graph)` one row per graph. The second part looks at the graph's
 /// structure alone (GraphBatch::nodes, incoming, source and target). Gps is one.
 template <class E>

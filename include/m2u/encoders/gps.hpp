@@ -5,6 +5,7 @@
 
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "m2u/autodiff/cast.hpp"
@@ -61,20 +62,22 @@ class GpsLayer {
         norm3_(scope.scope("norm3"), options.width),
         dropout_(options.dropout) {}
 
-  /// @param x [nodes, width]  @param edges [edges, width]  @return [nodes, width]
+  /// @param x [nodes, width]  @param edges, kinds EmbeddedGraph::edges and edge_kinds
+  /// @return [nodes, width]
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const& edges,
-                          GraphBatch<S> const& graph) const {
+                          Vector<int, S> const& kinds, GraphBatch<S> const& graph) const {
     auto const residual = [&](Tensor<S, R> const& to) {
       return LinearTail<S, R>{.dropout = dropout_, .residual = to};
     };
     auto const local = tape.scoped([&] {
-      auto const messages = gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0));
-      return norm1_(tape, local_(tape, messages, residual(x)));
+      auto const messages =
+          gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0), kinds);
+      return local_(tape, messages, residual(x));
     });
-    auto const global =
-        tape.scoped([&] { return norm2_(tape, attention_(tape, x, graph.nodes, residual(x))); });
-    auto const both = add(tape, local, global);
+    auto const global = tape.scoped([&] { return attention_(tape, x, graph.nodes, residual(x)); });
+    auto const both =
+        batch_norm(tape, std::array{norm1_.term(tape, local), norm2_.term(tape, global)});
     return tape.scoped([&] { return norm3_(tape, mlp_(tape, both, residual(both))); });
   }
 
@@ -114,8 +117,7 @@ class FeatureInput {
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Matrix<int, S> const& features,
                           Matrix<float, S> const& values) const {
-    check(features.extent_int(1), columns_, "_features");
-    check(values.extent_int(1), values_, "_values");
+    check(features, values);
     if (!linear_) {
       return (*embedding_)(tape, features);
     }
@@ -123,7 +125,23 @@ class FeatureInput {
     return embedding_ ? add(tape, (*embedding_)(tape, features), mapped) : mapped;
   }
 
+  /// EmbeddingSum::by_kind, where that is all there is and pays; else the rows and no kinds.
+  template <ExecutionSpace S, class R>
+  std::pair<Tensor<S, R>, Vector<int, S>> by_kind(Tape<S, R>& tape, Matrix<int, S> const& features,
+                                                  Matrix<float, S> const& values) const {
+    if (linear_ || !embedding_->few_kinds()) {
+      return {(*this)(tape, features, values), {}};
+    }
+    check(features, values);
+    return embedding_->by_kind(tape, features);
+  }
+
  private:
+  template <class Features, class Values>
+  void check(Features const& features, Values const& values) const {
+    check(features.extent_int(1), columns_, "_features");
+    check(values.extent_int(1), values_, "_values");
+  }
   void check(int found, int needed, char const* kind) const {
     expects(found == needed, "Gps: the batch has ", found, " columns of ", name_, kind,
             ", but the encoder takes ", needed);
@@ -172,18 +190,16 @@ class Gps {
   /// the map.
   template <ExecutionSpace S, class R, class Observe>
   Tensor<S, R> nodes(Tape<S, R>& tape, GraphBatch<S> const& graph, Observe const& observe) const {
-    return layers(tape, embed(tape, graph), graph, observe);
+    auto const x = embed_nodes(tape, graph);
+    auto const [edges, kinds] = edges_.by_kind(tape, graph.edge_features, graph.edge_values);
+    return layers(tape, {x, edges, kinds}, graph, observe);
   }
 
   /// What the first layer takes in: the nodes' embedding beside that of their encoding, and the
   /// edges' embedding.
   template <ExecutionSpace S, class R>
   EmbeddedGraph<S, R> embed(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
-    auto x = nodes_(tape, graph.node_features, graph.node_values);
-    if (encoding_linear_) {
-      auto const encoding = constant_of(tape, graph.encoding);
-      x = concat_columns(tape, x, (*encoding_linear_)(tape, (*encoding_norm_)(tape, encoding)));
-    }
+    auto const x = embed_nodes(tape, graph);
     return {x, edges_(tape, graph.edge_features, graph.edge_values)};
   }
 
@@ -195,7 +211,8 @@ class Gps {
                       GraphBatch<S> const& graph, Observe const& observe) const {
     auto x = embedded.nodes;
     for (std::size_t layer = 0; layer < layers_.size(); ++layer) {
-      auto const y = tape.scoped([&] { return layers_[layer](tape, x, embedded.edges, graph); });
+      auto const y = tape.scoped(
+          [&] { return layers_[layer](tape, x, embedded.edges, embedded.edge_kinds, graph); });
       observe(static_cast<int>(layer), x, y, graph.nodes, layers_[layer].attention());
       x = y;
     }
@@ -217,6 +234,16 @@ class Gps {
   }
 
  private:
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> embed_nodes(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
+    auto const x = nodes_(tape, graph.node_features, graph.node_values);
+    if (!encoding_linear_) {
+      return x;
+    }
+    auto const encoding = (*encoding_norm_)(tape, constant_of(tape, graph.encoding));
+    return concat_columns(tape, x, (*encoding_linear_)(tape, encoding));
+  }
+
   /// Columns of the node features' embedding: those that the encoding leaves.
   static int embedded_width(GpsOptions const& options) {
     if (options.encoding_steps <= 0) {

@@ -80,85 +80,120 @@ void running_moments(S const& space, Matrix<R, S> const& running_mean,
       });
 }
 
-/// y = (x - mean) · rstd · gamma + beta.
-template <ExecutionSpace S, class R>
-void batch_norm(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma,
-                Matrix<R, S> const& beta, Matrix<R, S> const& statistics, Matrix<R, S> const& y) {
-  int const cols = x.extent_int(1);
-  int const rows = x.extent_int(0);
+/// What is normalised, and by what. All [1, cols] but x; statistics: means, then reciprocal
+/// standard deviations.
+template <class R>
+struct NormTerm {
+  R const* x = nullptr;  ///< [rows, cols]
+  R const* gamma = nullptr;
+  R const* beta = nullptr;
+  R const* statistics = nullptr;
+};
+template <class R, int terms>
+using NormTerms = Kokkos::Array<NormTerm<R>, static_cast<std::size_t>(terms)>;
+
+/// y = Σ over the terms of (x - mean) · rstd · gamma + beta.
+template <int terms, ExecutionSpace S, class R>
+void batch_norm(S const& space, NormTerms<R, terms> const& all, Matrix<R, S> const& y) {
+  int const cols = y.extent_int(1);
+  int const rows = y.extent_int(0);
   Kokkos::parallel_for(
       "m2u::kernels::batch_norm", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         for_team_rows(team, rows, [&](int i) {
-          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          R* const out = y.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          R const* const mean = statistics.data();
-          R const* const rstd = mean + cols;
-          R const* const scale = gamma.data();
-          R const* const shift = beta.data();
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            out[j] = (in[j] - mean[j]) * rstd[j] * scale[j] + shift[j];
-          });
+          auto const row = static_cast<std::ptrdiff_t>(i) * cols;
+          R* const out = y.data() + row;
+          for (int t = 0; t < terms; ++t) {
+            R const* const in = all[t].x + row;
+            R const* const mean = all[t].statistics;
+            R const* const rstd = mean + cols;
+            R const* const scale = all[t].gamma;
+            R const* const shift = all[t].beta;
+            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+              store(out[j], (in[j] - mean[j]) * rstd[j] * scale[j] + shift[j], t > 0);
+            });
+          }
         });
       });
 }
 
-/// For each block of rows the sums of dy · x̂ and of dy: [row_blocks(rows), cols] each.
-template <ExecutionSpace S, class R>
-void batch_norm_parameter_blocks(S const& space, Matrix<R, S> const& x,
-                                 Matrix<R, S> const& statistics, Matrix<R, S> const& dy,
-                                 Matrix<R, S> const& dgamma, Matrix<R, S> const& dbeta) {
-  int const rows = x.extent_int(0);
-  int const cols = x.extent_int(1);
+/// For each block of rows the sums of dy · x̂ for each term and of dy for all of them:
+/// [row_blocks(rows), cols] each.
+template <int terms, ExecutionSpace S, class R>
+void batch_norm_parameter_blocks(S const& space, NormTerms<R, terms> const& all,
+                                 Matrix<R, S> const& dy,
+                                 Kokkos::Array<R*, static_cast<std::size_t>(terms)> const& dgamma,
+                                 Matrix<R, S> const& dbeta) {
+  int const rows = dy.extent_int(0);
+  int const cols = dy.extent_int(1);
   Kokkos::parallel_for(
       "m2u::kernels::batch_norm_parameter_blocks", team_policy(space, row_blocks(rows)),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         int const first = team.league_rank() * rows_per_block;
         int const last = Kokkos::min(rows, first + rows_per_block);
-        R const* const mean = statistics.data();
-        R const* const rstd = mean + cols;
         auto const offset = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R const* const in = x.data();
         R const* const gradient = dy.data();
         auto const plain = [=](int i, int j) {
           return gradient[static_cast<std::ptrdiff_t>(i) * cols + j];
         };
-        auto const scaled = [=](int i, int j) {
-          auto const at = static_cast<std::ptrdiff_t>(i) * cols + j;
-          return gradient[at] * (in[at] - mean[j]) * rstd[j];
-        };
-        sum_block_rows(team, first, last, cols, R(1), scaled, dgamma.data() + offset);
         sum_block_rows(team, first, last, cols, R(1), plain, dbeta.data() + offset);
+        for (int t = 0; t < terms; ++t) {
+          R const* const in = all[t].x;
+          R const* const mean = all[t].statistics;
+          R const* const rstd = mean + cols;
+          auto const scaled = [=](int i, int j) {
+            auto const at = static_cast<std::ptrdiff_t>(i) * cols + j;
+            return gradient[at] * (in[at] - mean[j]) * rstd[j];
+          };
+          sum_block_rows(team, first, last, cols, R(1), scaled, dgamma[t] + offset);
+        }
       });
 }
 
-/// dx = gamma · rstd · (dy - share · (dbeta + x̂ · dgamma)); share: 1 / rows where the statistics
-/// are those of the batch, 0 where they are constants (dgamma and dbeta are then not read).
-template <ExecutionSpace S, class R>
-void batch_norm_backward(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& gamma,
-                         Matrix<R, S> const& statistics, Matrix<R, S> const& dy,
-                         Matrix<R, S> const& dgamma, Matrix<R, S> const& dbeta, R share,
-                         Matrix<R, S> const& dx, bool accumulate) {
-  int const cols = x.extent_int(1);
-  int const rows = x.extent_int(0);
+/// Where a term's gradient goes, and the sums over all rows that it takes.
+template <class R>
+struct NormGradient {
+  R* dx = nullptr;            ///< [rows, cols], or nullptr: not asked for
+  R const* dgamma = nullptr;  ///< [1, cols]
+  bool accumulate = false;
+};
+
+/// For each term dx = gamma · rstd · (dy - share · (dbeta + x̂ · dgamma)); share: 1 / rows where the
+/// statistics are those of the batch, 0 where they are constants (dgamma and dbeta are then not
+/// read).
+template <int terms, ExecutionSpace S, class R>
+void batch_norm_backward(
+    S const& space, NormTerms<R, terms> const& all,
+    Kokkos::Array<NormGradient<R>, static_cast<std::size_t>(terms)> const& gradients,
+    Matrix<R, S> const& dy, Matrix<R, S> const& dbeta, R share) {
+  int const cols = dy.extent_int(1);
+  int const rows = dy.extent_int(0);
   Kokkos::parallel_for(
       "m2u::kernels::batch_norm_backward", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         for_team_rows(team, rows, [&](int i) {
-          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          R* const out = dx.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          R const* const mean = statistics.data();
-          R const* const rstd = mean + cols;
-          R const* const scale = gamma.data();
-          R const* const scaled = dgamma.data();
+          auto const row = static_cast<std::ptrdiff_t>(i) * cols;
+          R const* const gradient = dy.data() + row;
           R const* const plain = dbeta.data();
-          if (share == R(0)) {
-            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-              store(out[j], scale[j] * rstd[j] * gradient[j], accumulate);
-            });
-          } else {
-            Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
+          for (int t = 0; t < terms; ++t) {
+            if (gradients[t].dx == nullptr) {
+              continue;
+            }
+            R const* const in = all[t].x + row;
+            R const* const mean = all[t].statistics;
+            R const* const rstd = mean + cols;
+            R const* const scale = all[t].gamma;
+            R const* const scaled = gradients[t].dgamma;
+            R* const out = gradients[t].dx + row;
+            bool const accumulate = gradients[t].accumulate;
+            auto const columns = Kokkos::TeamVectorRange(team, cols);
+            if (share == R(0)) {
+              Kokkos::parallel_for(columns, [&](int j) {
+                store(out[j], scale[j] * rstd[j] * gradient[j], accumulate);
+              });
+              continue;
+            }
+            Kokkos::parallel_for(columns, [&](int j) {
               R const normalised = (in[j] - mean[j]) * rstd[j];
               store(
                   out[j],

@@ -37,6 +37,37 @@ void embedding_sum(S const& space, Matrix<R, S> const& table, Vocabularies const
       });
 }
 
+/// kinds(i) = the number of the combination of features that row i has, among all combinations.
+template <ExecutionSpace S>
+void feature_kinds(S const& space, Vocabularies const& vocabularies, Matrix<int, S> const& features,
+                   Vector<int, S> const& kinds) {
+  int const count = features.extent_int(1);
+  Kokkos::parallel_for(
+      "m2u::kernels::feature_kinds", Kokkos::RangePolicy<S>(space, 0, features.extent_int(0)),
+      KOKKOS_LAMBDA(int i) {
+        int kind = 0;
+        for (int f = 0; f < count; ++f) {
+          kind = kind * vocabularies.size(f) + features(i, f);
+        }
+        kinds(i) = kind;
+      });
+}
+
+/// The features of every combination, in the order of feature_kinds.
+template <ExecutionSpace S>
+void features_of_kinds(S const& space, Vocabularies const& vocabularies,
+                       Matrix<int, S> const& features) {
+  Kokkos::parallel_for(
+      "m2u::kernels::features_of_kinds", Kokkos::RangePolicy<S>(space, 0, features.extent_int(0)),
+      KOKKOS_LAMBDA(int kind) {
+        int rest = kind;
+        for (int f = features.extent_int(1) - 1; f >= 0; --f) {
+          features(kind, f) = rest % vocabularies.size(f);
+          rest /= vocabularies.size(f);
+        }
+      });
+}
+
 /// partial(b, row of the table) = Σ dy(i) over the rows i of block b that chose it. One team per
 /// block and feature: features own disjoint rows of the table. partial: [blocks, rows of table ·
 /// cols].

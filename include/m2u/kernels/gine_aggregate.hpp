@@ -9,14 +9,26 @@
 
 namespace m2u::kernels {
 
+/// Features of edges: a row of `rows` for each, or with `kinds` the row that it names.
+template <class R>
+struct EdgeRows {
+  R const* rows = nullptr;  ///< nullptr: there are none
+  int const* kinds = nullptr;
+  int cols = 0;
+
+  KOKKOS_INLINE_FUNCTION R const* operator()(int edge) const {
+    int const row = kinds == nullptr ? edge : kinds[edge];
+    return rows + static_cast<std::ptrdiff_t>(row) * cols;
+  }
+};
+
 /// y(i) = self · x(i) + Σ relu(x(source) + e(k)) over the edges k into node i; without relu and e
-/// if e has no columns.
+/// if there are no features.
 template <ExecutionSpace S, class R>
-void gine_aggregate(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e,
+void gine_aggregate(S const& space, Matrix<R, S> const& x, EdgeRows<R> const& e,
                     Ragged<S> const& incoming, Vector<int, S> const& source, R self,
                     Matrix<R, S> const& y) {
   int const cols = x.extent_int(1);
-  bool const edges = e.extent_int(1) > 0;
   auto const offsets = incoming.offsets;
   int const rows = x.extent_int(0);
   Kokkos::parallel_for(
@@ -29,8 +41,8 @@ void gine_aggregate(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e
                                [&](int j) { out[j] = self * own[j]; });
           for (int k = offsets(node); k < offsets(node + 1); ++k) {
             R const* const from = x.data() + static_cast<std::ptrdiff_t>(source(k)) * cols;
-            if (edges) {
-              R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
+            if (e.rows != nullptr) {
+              R const* const edge = e(k);
               Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
                 R const message = from[j] + edge[j];
                 out[j] += message > R(0) ? message : R(0);
@@ -57,58 +69,102 @@ void edge_targets(S const& space, Ragged<S> const& incoming, Vector<int, S> cons
       });
 }
 
+namespace detail {
+
+/// A node's gradient from the edges that leave it, and with `sums` what each of them adds to the
+/// gradient of its kind. out, sums: nullptr if not asked for.
+template <class Team, ExecutionSpace S, class R>
+KOKKOS_INLINE_FUNCTION void gine_node_gradient(Team const& team, int node, R const* x,
+                                               EdgeRows<R> const& e, RowIndex<S> const& source,
+                                               Vector<int, S> const& target, R self, R const* dy,
+                                               R* out, bool accumulate, R* sums) {
+  int const cols = e.cols;
+  auto const columns = Kokkos::TeamVectorRange(team, cols);
+  std::ptrdiff_t const row = static_cast<std::ptrdiff_t>(node) * cols;
+  R const* const own = x + row;
+  if (out != nullptr) {
+    Kokkos::parallel_for(columns,
+                         [&](int j) { store(out[row + j], self * dy[row + j], accumulate); });
+  }
+  for (int use = source.uses.offsets(node); use < source.uses.offsets(node + 1); ++use) {
+    int const k = source.positions(use);
+    R const* const gradient = dy + static_cast<std::ptrdiff_t>(target(k)) * cols;
+    if (e.rows == nullptr) {
+      Kokkos::parallel_for(columns, [&](int j) { out[row + j] += gradient[j]; });
+      continue;
+    }
+    R const* const edge = e(k);
+    if (out != nullptr) {
+      Kokkos::parallel_for(
+          columns, [&](int j) { out[row + j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0); });
+    }
+    if (sums != nullptr) {
+      R* const sum = sums + static_cast<std::ptrdiff_t>(e.kinds[k]) * cols;
+      Kokkos::parallel_for(columns,
+                           [&](int j) { sum[j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0); });
+    }
+  }
+}
+
+}  // namespace detail
+
 /// The gradient of gine_aggregate for x: each node gathers from the edges that leave it.
 template <ExecutionSpace S, class R>
-void gine_aggregate_backward_nodes(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e,
+void gine_aggregate_backward_nodes(S const& space, Matrix<R, S> const& x, EdgeRows<R> const& e,
                                    RowIndex<S> const& source, Vector<int, S> const& target, R self,
                                    Matrix<R, S> const& dy, Matrix<R, S> const& dx,
                                    bool accumulate) {
-  int const cols = x.extent_int(1);
-  bool const edges = e.extent_int(1) > 0;
-  auto const offsets = source.uses.offsets;
-  auto const positions = source.positions;
   int const rows = x.extent_int(0);
   Kokkos::parallel_for(
       "m2u::kernels::gine_aggregate_backward_nodes", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         for_team_rows(team, rows, [&](int i) {
-          auto const row = static_cast<std::ptrdiff_t>(i) * cols;
-          R const* const own = x.data() + row;
-          R const* const own_gradient = dy.data() + row;
-          R* const out = dx.data() + row;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                               [&](int j) { store(out[j], self * own_gradient[j], accumulate); });
-          for (int use = offsets(i); use < offsets(i + 1); ++use) {
-            int const k = positions(use);
-            R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(target(k)) * cols;
-            if (edges) {
-              R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
-              Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-                out[j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0);
-              });
-            } else {
-              Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols),
-                                   [&](int j) { out[j] += gradient[j]; });
-            }
-          }
+          detail::gine_node_gradient(team, i, x.data(), e, source, target, self, dy.data(),
+                                     dx.data(), accumulate, static_cast<R*>(nullptr));
         });
       });
 }
 
-/// The gradient of gine_aggregate for e.
+/// The same, and for each block of nodes the sums of the gradients of the kinds of edges, of
+/// e.kinds: partial [blocks, kinds · cols]. dx without data is left out.
 template <ExecutionSpace S, class R>
-void gine_aggregate_backward_edges(S const& space, Matrix<R, S> const& x, Matrix<R, S> const& e,
+void gine_aggregate_backward_kinds(S const& space, Matrix<R, S> const& x, EdgeRows<R> const& e,
+                                   RowIndex<S> const& source, Vector<int, S> const& target, R self,
+                                   Matrix<R, S> const& dy, Matrix<R, S> const& dx, bool accumulate,
+                                   Matrix<R, S> const& partial) {
+  int const rows = x.extent_int(0);
+  int const blocks = partial.extent_int(0);
+  int const per_block = blocks == 0 ? 0 : (rows + blocks - 1) / blocks;
+  int const size = partial.extent_int(1);
+  Kokkos::parallel_for(
+      "m2u::kernels::gine_aggregate_backward_kinds", team_policy(space, blocks),
+      KOKKOS_LAMBDA(TeamMember<S> const& team) {
+        R* const sums = partial.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * size;
+        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, size), [&](int j) { sums[j] = R(0); });
+        team.team_barrier();
+        int const first = team.league_rank() * per_block;
+        int const last = Kokkos::min(rows, first + per_block);
+        for (int i = first; i < last; ++i) {
+          detail::gine_node_gradient(team, i, x.data(), e, source, target, self, dy.data(),
+                                     dx.data(), accumulate, sums);
+        }
+      });
+}
+
+/// The gradient of gine_aggregate for e, of a row for each edge.
+template <ExecutionSpace S, class R>
+void gine_aggregate_backward_edges(S const& space, Matrix<R, S> const& x, EdgeRows<R> const& e,
                                    Vector<int, S> const& source, Vector<int, S> const& target,
                                    Matrix<R, S> const& dy, Matrix<R, S> const& de,
                                    bool accumulate) {
   int const cols = x.extent_int(1);
-  int const rows = e.extent_int(0);
+  int const rows = de.extent_int(0);
   Kokkos::parallel_for(
       "m2u::kernels::gine_aggregate_backward_edges", rows_policy(space, rows),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         for_team_rows(team, rows, [&](int k) {
           R const* const from = x.data() + static_cast<std::ptrdiff_t>(source(k)) * cols;
-          R const* const edge = e.data() + static_cast<std::ptrdiff_t>(k) * cols;
+          R const* const edge = e(k);
           R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(target(k)) * cols;
           R* const out = de.data() + static_cast<std::ptrdiff_t>(k) * cols;
           Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {

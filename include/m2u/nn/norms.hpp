@@ -21,7 +21,13 @@ class BatchNorm {
   /// @param x [rows, width]  @return the same shape
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x) const {
-    return batch_norm(tape, x, tape.parameter(weight_), tape.parameter(bias_), mean_, variance_);
+    return batch_norm(tape, std::array{term(tape, x)});
+  }
+
+  /// The same as a term of a sum: batch_norm adds up several in one pass.
+  template <ExecutionSpace S, class R>
+  BatchNormTerm<S, R> term(Tape<S, R>& tape, Tensor<S, R> const& x) const {
+    return {x, tape.parameter(weight_), tape.parameter(bias_), mean_, variance_};
   }
 
  private:

@@ -15,9 +15,13 @@ Tensor<S, R> activation(Tape<S, R>& tape, Tensor<S, R> const& x, Activation kind
     return x;
   }
   auto const y = tape.result(x.rows(), x.cols(), x);
-  with_activation(kind, [&]<Activation known>() {
-    kernels::activation_forward<known>(tape.space(), x.value, y.value);
-  });
+  auto const forward = [kind, space = tape.space(), x, y] {
+    with_activation(kind, [&]<Activation known>() {
+      kernels::activation_forward<known>(space, x.value, y.value);
+    });
+  };
+  forward();
+  tape.remember(y, forward);
   tape.record("activation", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
     auto const [dx, accumulate] = back.gradient(x);
     with_activation(kind, [&]<Activation known>() {

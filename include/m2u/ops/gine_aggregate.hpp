@@ -3,8 +3,11 @@
 /// Neighbourhood sums of the graph isomorphism networks, with edge features and without.
 #pragma once
 
+#include <algorithm>
+
 #include "m2u/autodiff/tape.hpp"
 #include "m2u/core/ragged.hpp"
+#include "m2u/kernels/columns.hpp"
 #include "m2u/kernels/gine_aggregate.hpp"
 
 namespace m2u {
@@ -21,38 +24,86 @@ void check_edges(char const* op, int nodes, Ragged<S> const& incoming, RowIndex<
           " come from nodes; both must count every edge once");
 }
 
+/// Blocks of nodes that sum the gradients of kinds of edges: so few that clearing and adding up the
+/// sums costs no more than filling them. A property of the problem's size.
+inline int kind_blocks(int nodes, int edges, int kinds) {
+  return std::min(nodes, std::clamp(edges / std::max(1, kinds), 1, 64));
+}
+
+template <ExecutionSpace S, class R>
+struct GineCall {
+  Tensor<S, R> x;
+  Tensor<S, R> e;
+  Ragged<S> incoming;
+  RowIndex<S> source;
+  Vector<int, S> kinds;
+  R self;
+
+  void check() const {
+    check_edges("gine_aggregate", x.rows(), incoming, source);
+    if (kinds.data() == nullptr) {
+      expects(e.cols() == x.cols() && e.rows() == incoming.total, "gine_aggregate: edge features ",
+              shape(e), " do not fit node features ", shape(x), " and ", incoming.total,
+              " edges; they must be ", Shape{incoming.total, x.cols()});
+    } else {
+      expects(e.cols() == x.cols() && kinds.extent_int(0) == incoming.total,
+              "gine_aggregate: features ", shape(e), " of ", kinds.extent_int(0),
+              " edges with a kind do not fit node features ", shape(x), " and ", incoming.total,
+              " edges");
+    }
+  }
+
+  kernels::EdgeRows<R> rows() const { return {e.value.data(), kinds.data(), x.cols()}; }
+
+  void backward(Tape<S, R>& tape, Matrix<R, S> const& dy) const {
+    auto const target = tape.template vector<int>(incoming.total);
+    kernels::edge_targets(tape.space(), incoming, target);
+    Gradient<S, R> dx;
+    if (x.differentiable()) {
+      dx = tape.gradient(x);
+    }
+    if (e.differentiable() && kinds.data() != nullptr) {
+      auto const partial =
+          tape.matrix(kind_blocks(x.rows(), incoming.total, e.rows()), e.rows() * e.cols());
+      kernels::gine_aggregate_backward_kinds(tape.space(), x.value, rows(), source, target, self,
+                                             dy, dx.matrix, dx.accumulate, partial);
+      auto const [de, accumulate] = tape.gradient(e);
+      kernels::combine_blocks(tape.space(), partial,
+                              Matrix<R, S>(de.data(), 1, e.rows() * e.cols()), accumulate);
+      return;
+    }
+    if (x.differentiable()) {
+      kernels::gine_aggregate_backward_nodes(tape.space(), x.value, rows(), source, target, self,
+                                             dy, dx.matrix, dx.accumulate);
+    }
+    if (e.differentiable()) {
+      auto const [de, accumulate] = tape.gradient(e);
+      kernels::gine_aggregate_backward_edges(tape.space(), x.value, rows(), source.rows, target, dy,
+                                             de, accumulate);
+    }
+  }
+};
+
 }  // namespace detail
 
 /// y(i) = (1 + eps) · x(i) + Σ relu(x(j) + e(k)) over the edges k from j into i (Hu et al. 2020,
 /// "Strategies for pre-training graph neural networks"; eps is not learnt).
 /// @param x [nodes, cols]  @param e [edges, cols], sorted by target  @param incoming the edges into
 /// each node: groups = nodes, total = edges  @param source the node that each edge leaves
+/// @param kinds [edges]: where many edges have the same features, the row of `e`, then of any
+/// number of rows, that is each edge's; trusted. Much less memory is then read and written.
 /// @return [nodes, cols]  @throws Error if the shapes do not fit.
 template <ExecutionSpace S, class R>
 Tensor<S, R> gine_aggregate(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const& e,
                             Ragged<S> const& incoming, RowIndex<S> const& source,
-                            std::type_identity_t<R> eps = 0) {
-  detail::check_edges("gine_aggregate", x.rows(), incoming, source);
-  expects(e.cols() == x.cols() && e.rows() == incoming.total, "gine_aggregate: edge features ",
-          shape(e), " do not fit node features ", shape(x), " and ", incoming.total,
-          " edges; they must be ", Shape{incoming.total, x.cols()});
-  R const self = R(1) + eps;
+                            std::type_identity_t<R> eps = 0, Vector<int, S> const& kinds = {}) {
+  detail::GineCall<S, R> const call{x, e, incoming, source, kinds, R(1) + eps};
+  call.check();
   auto const y = tape.result(x.rows(), x.cols(), x, e);
-  kernels::gine_aggregate(tape.space(), x.value, e.value, incoming, source.rows, self, y.value);
-  tape.record("gine_aggregate", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
-    auto const target = back.template vector<int>(incoming.total);
-    kernels::edge_targets(back.space(), incoming, target);
-    if (x.differentiable()) {
-      auto const [dx, accumulate] = back.gradient(x);
-      kernels::gine_aggregate_backward_nodes(back.space(), x.value, e.value, source, target, self,
-                                             dy, dx, accumulate);
-    }
-    if (e.differentiable()) {
-      auto const [de, accumulate] = back.gradient(e);
-      kernels::gine_aggregate_backward_edges(back.space(), x.value, e.value, source.rows, target,
-                                             dy, de, accumulate);
-    }
-  });
+  kernels::gine_aggregate(tape.space(), x.value, call.rows(), incoming, source.rows, call.self,
+                          y.value);
+  tape.record("gine_aggregate", y,
+              [=](Tape<S, R>& back, Matrix<R, S> const& dy) { call.backward(back, dy); });
   return y;
 }
 
@@ -64,14 +115,14 @@ Tensor<S, R> gin_aggregate(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> co
   detail::check_edges("gin_aggregate", x.rows(), incoming, source);
   R const self = R(1) + eps;
   auto const y = tape.result(x.rows(), x.cols(), x);
-  kernels::gine_aggregate(tape.space(), x.value, Matrix<R, S>(), incoming, source.rows, self,
-                          y.value);
+  kernels::EdgeRows<R> const none{nullptr, nullptr, x.cols()};
+  kernels::gine_aggregate(tape.space(), x.value, none, incoming, source.rows, self, y.value);
   tape.record("gin_aggregate", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
     auto const target = back.template vector<int>(incoming.total);
     kernels::edge_targets(back.space(), incoming, target);
     auto const [dx, accumulate] = back.gradient(x);
-    kernels::gine_aggregate_backward_nodes(back.space(), x.value, Matrix<R, S>(), source, target,
-                                           self, dy, dx, accumulate);
+    kernels::gine_aggregate_backward_nodes(back.space(), x.value, none, source, target, self, dy,
+                                           dx, accumulate);
   });
   return y;
 }

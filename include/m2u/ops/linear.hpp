@@ -101,6 +101,21 @@ struct LinearCall {
     gemm_after(tape.space(), products, strided(y), packed, finish);
   }
 
+  /// Whether y can be made again from what is saved, without a product.
+  bool repeats() const {
+    return tail.activation != Activation::none && !of_output() && !mask.drops();
+  }
+
+  /// y = residual + activation(saved)
+  void repeat(S const& space, Matrix<R, S> const& y) const {
+    kernels::LinearFinish<R> const finish{
+        nullptr, nullptr,         y.data(), tail.residual ? tail.residual->value.data() : nullptr,
+        mask,    tail.activation, out()};
+    kernels::for_row_blocks(
+        space, "m2u::ops::linear_again", rows(),
+        kernels::OnBlocks<R, kernels::LinearFinish<R>>{saved.data(), out(), finish});
+  }
+
   /// Gradients of the inputs, which first need delta and its sums: `prepare` makes them.
   void inputs_backward(Tape<S, R>& tape, Matrix<R, S> const& delta,
                        kernels::LinearDelta<R> const& prepare) const {
@@ -180,6 +195,9 @@ Tensor<S, R> linear(Tape<S, R>& tape, std::array<LinearTerm<S, R>, terms> const&
   bool const keep = tail.activation != Activation::none && !call.of_output();
   call.saved = keep ? tape.matrix(call.rows(), call.out()) : y.value;
   call.forward(tape, y.value);
+  if (call.repeats()) {
+    tape.remember(y, [call, space = tape.space(), y] { call.repeat(space, y.value); });
+  }
   tape.record("linear", y,
               [=](Tape<S, R>& back, Matrix<R, S> const& dy) { call.backward(back, dy); });
   return y;

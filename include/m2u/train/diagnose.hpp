@@ -37,8 +37,10 @@ std::string diagnose(Tape<S>& tape, Model const& model, MultiBatch<S> const& bat
     return "The parameter \"" + bad + "\" was not finite before this step.";
   }
   tape.reset(step);
+  tape.keep_values(true);
   theta.zero_gradients(tape.space());
   auto const losses = model.losses(tape, batch);
+  tape.keep_values(false);
   if (auto const op = tape.first_non_finite_value(); !op.empty()) {
     return "The first op with such a value is \"" + op + "\".";
   }
