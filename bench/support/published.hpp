@@ -80,7 +80,9 @@ inline StepFlops step_flops(m2umol::Configuration const& m, BatchShape const& b)
   // input.
   flops.hub = 3.0 * hub_flops(m, b) * (m.three_passes ? matches : 1);
   double const w = m.conformer_width;
-  constexpr double layers_of_block = 13;  // in 1, convolutions 2 · 3, join 2, residual 3, out 1
+  // in 1, convolutions 2 · 2, join 2, residual 3: the convolutions' last layer and the block's have
+  // nothing before the next one and fold into it.
+  constexpr double layers_of_block = 10;
   constexpr double output_layers = 3;
   constexpr double filter_features = 12 + 6;
   if (b.conformers > 0) {
@@ -89,7 +91,8 @@ inline StepFlops step_flops(m2umol::Configuration const& m, BatchShape const& b)
         product(b.conformer_atoms, w, m.width);
     // The edges' basis needs no gradient: two products, not three.
     double const filters = m.conformer_blocks * product(b.conformer_edges, filter_features, w);
-    double const folding = m.conformer_blocks * product(filter_features, m.conformer_middle, w);
+    double const folding = m.conformer_blocks *
+                           (product(filter_features, m.conformer_middle, w) + 5 * product(w, w, w));
     flops.conformers = 3.0 * (linear + folding) + 2.0 * filters;
   }
   double const n = b.molecules;

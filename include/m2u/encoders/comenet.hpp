@@ -9,7 +9,7 @@
 
 #include "m2u/encoders/pooling.hpp"
 #include "m2u/graph/conformer_batch.hpp"
-#include "m2u/nn/linear.hpp"
+#include "m2u/nn/composed.hpp"
 #include "m2u/ops/activation.hpp"
 #include "m2u/ops/basis_aggregate.hpp"
 #include "m2u/ops/embedding_sum.hpp"
@@ -41,10 +41,19 @@ inline Slice glorot_matrix(Scope const& scope, std::string const& name, int in, 
   return scope.matrix(name, out, in, Initialiser::xavier_uniform(in, out));
 }
 
+/// layer(x), with the layer `before` taken up that x still has to go through, unless it is nullptr.
+template <ExecutionSpace S, class R>
+Tensor<S, R> linear_after(Tape<S, R>& tape, Tensor<S, R> const& x, Linear const* before,
+                          Linear const& layer,
+                          std::type_identity_t<LinearTail<S, R>> const& tail = {}) {
+  return before == nullptr ? layer(tape, x, tail) : composed_linear(tape, x, *before, layer, tail);
+}
+
 }  // namespace detail
 
 /// One interaction block: two convolutions, whose filters come from (distance, θ, φ) and from
-/// (distance, τ), joined, residual layers, graph normalisation.
+/// (distance, τ), joined, residual layers, graph normalisation. Its last linear layer is `out`,
+/// which whatever comes next takes up into its own first one.
 class ComENetBlock {
  public:
   ComENetBlock(Scope const& scope, ComENetOptions const& options)
@@ -63,26 +72,37 @@ class ComENetBlock {
     }
   }
 
-  /// @param x [atoms, width]  @return [atoms, width]
+  /// @param x [atoms, width]  @param before the layer that x still has to go through, or nullptr
+  /// @return [atoms, width], before `out`
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, EdgeBasis<S, R> const& basis,
-                          ConformerBatch<S> const& batch) const {
-    auto const start = in_(tape, x, Activation::silu);
+  Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Linear const* before,
+                          EdgeBasis<S, R> const& basis, ConformerBatch<S> const& batch) const {
+    auto const start = detail::linear_after(tape, x, before, in_, {.activation = Activation::silu});
+    tape.drop(x);
     auto const angles = angles_(tape, start, basis.angles, batch);
     auto const torsions = torsions_(tape, start, basis.torsions, batch);
-    auto h = join_(tape, angles, torsions, {.residual = start});
-    for (auto const& layer : residual_) {
-      h = layer(tape, h, {.activation = Activation::silu, .residual = h});
+    std::vector<Tensor<S, R>> h{join_(tape, angles, torsions, {.residual = start})};
+    for (auto const& dropped : {torsions, angles, start}) {
+      tape.drop(dropped);
     }
-    h = graph_norm(tape, h, batch.atoms, tape.parameter(weight_), tape.parameter(bias_),
-                   tape.parameter(mean_scale_));
-    return out_(tape, h);
+    for (auto const& layer : residual_) {
+      h.push_back(layer(tape, h.back(), {.activation = Activation::silu, .residual = h.back()}));
+    }
+    auto const y = graph_norm(tape, h.back(), batch.atoms, tape.parameter(weight_),
+                              tape.parameter(bias_), tape.parameter(mean_scale_));
+    for (; !h.empty(); h.pop_back()) {  // the last first: it is made again of those before
+      tape.drop(h.back());
+    }
+    return y;
   }
+
+  Linear const& out() const { return out_; }
 
  private:
   static constexpr int residual_layers = 3;
 
-  /// silu(post(neighbours(Σ x_j ∘ (outer inner f)) + self x)).
+  /// silu(post(neighbours(Σ x_j ∘ (outer inner f)) + self x)), with `post` taken up into the two
+  /// maps before it.
   struct Convolution {
     Convolution(Scope const& scope, int number, int features, ComENetOptions const& options)
         : inner(detail::glorot_matrix(scope.scope("filter", number), "inner", features,
@@ -101,12 +121,12 @@ class ComENetBlock {
       auto const filter = matmul(tape, tape.parameter(outer), tape.parameter(inner));
       auto const sum =
           basis_aggregate(tape, x, filter, features, batch.incoming, batch.source, batch.target);
-      auto const both =
-          linear(tape,
-                 std::array{LinearTerm<S, R>{sum, tape.parameter(neighbours.weight())},
-                            LinearTerm<S, R>{x, tape.parameter(self)}},
-                 tape.parameter(neighbours.bias()));
-      return post(tape, both, Activation::silu);
+      return linear(tape,
+                    std::array{LinearTerm<S, R>{
+                                   sum, composed_weight(tape, neighbours.weight(), post.weight())},
+                               LinearTerm<S, R>{x, composed_weight(tape, self, post.weight())}},
+                    composed_bias(tape, neighbours.bias(), post),
+                    LinearTail<S, R>{.activation = Activation::silu});
     }
 
     Slice inner;
@@ -180,15 +200,26 @@ class ComENet {
                      EdgeBasis<S, R> const& basis) const {
     expects_elements(batch, options_.elements, "ComENet");
     Matrix<int, S> const numbers(batch.atomic_numbers.data(), batch.atoms.total, 1);
-    auto x = activation(tape, embedding_sum(tape, tape.parameter(embedding_), elements_, numbers),
-                        Activation::silu);
-    for (auto const& block : blocks_) {
-      x = block(tape, x, basis, batch);
-    }
-    for (auto const& layer : output_) {
-      x = layer(tape, x, Activation::silu);
-    }
-    return readout_(tape, x);
+    Linear const* before = nullptr;
+    auto const last = tape.internal([&] {
+      auto x = activation(tape, embedding_sum(tape, tape.parameter(embedding_), elements_, numbers),
+                          Activation::silu);
+      for (auto const& block : blocks_) {
+        x = block(tape, x, before, basis, batch);
+        before = &block.out();
+      }
+      for (auto const& layer : output_) {
+        auto const y =
+            detail::linear_after(tape, x, before, layer, {.activation = Activation::silu});
+        tape.drop(x);
+        x = y;
+        before = nullptr;
+      }
+      return x;
+    });
+    auto const y = detail::linear_after(tape, last, before, readout_);
+    tape.drop(last);
+    return y;
   }
 
  private:
