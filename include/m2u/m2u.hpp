@@ -55,8 +55,10 @@
 #include "m2u/ops/multiply.hpp"
 #include "m2u/ops/normalise_rows.hpp"
 #include "m2u/ops/nt_xent.hpp"
+#include "m2u/ops/outer_product.hpp"
 #include "m2u/ops/radial_basis.hpp"
 #include "m2u/ops/ragged_attention.hpp"
+#include "m2u/ops/reverse_gradient.hpp"
 #include "m2u/ops/scale.hpp"
 #include "m2u/ops/segment.hpp"
 #include "m2u/ops/sparse_linear.hpp"
@@ -95,6 +97,7 @@
 #include "m2u/objectives/nt_xent.hpp"
 #include "m2u/objectives/symmetric_info_nce.hpp"
 
+#include "m2u/transfer/domain_adaptation.hpp"
 #include "m2u/transfer/embed.hpp"
 #include "m2u/transfer/embedder.hpp"
 #include "m2u/transfer/embeddings.hpp"
@@ -116,6 +119,7 @@
 #include "m2u/explain/masking.hpp"
 
 #include "m2u/train/adam.hpp"
+#include "m2u/train/adaptation_batches.hpp"
 #include "m2u/train/batch_source.hpp"
 #include "m2u/train/best_epoch.hpp"
 #include "m2u/train/checkpoint.hpp"

@@ -128,6 +128,15 @@ TEST_CASE("the best epoch is the first of the best, and its values come back", "
   CHECK(best.score() == 0.9);
   best.restore(S{});
   CHECK(m2u::to_host(S{}, theta.values())[0] == 2.0F);
+  m2u::BestEpoch<S> late(theta, [&] { return 1.0 / static_cast<double>(epoch); },
+                         {.patience = 1, .first = 3});
+  for (epoch = 1; epoch < 5; ++epoch) {
+    m2u::EpochInfo info{.epoch = static_cast<int>(epoch)};
+    late.on_epoch(info);
+    CHECK(info.extra.contains("validation"));
+    CHECK(info.stop == (epoch == 4));
+  }
+  CHECK(late.epoch() == 3);
   m2u::BestEpoch<S> broken(theta, [] { return std::nan(""); });
   m2u::EpochInfo info{.epoch = 7};
   CHECK_THROWS_WITH(broken.on_epoch(info), ContainsSubstring("epoch 7"));

@@ -26,9 +26,14 @@ class InteractionDataset {
   /// @param atoms of each sample of the data set
   /// @throws Error if numbers do not fit or a protein is empty.
   InteractionDataset(D molecules, std::vector<int> atoms, Interactions interactions)
+      : InteractionDataset(std::move(molecules), std::move(atoms),
+                           std::make_shared<Interactions const>(std::move(interactions))) {}
+  /// The same of pairs that are shared with others.
+  InteractionDataset(D molecules, std::vector<int> atoms,
+                     std::shared_ptr<Interactions const> interactions)
       : molecules_(std::move(molecules)),
         atoms_(std::make_shared<std::vector<int> const>(std::move(atoms))),
-        pairs_(std::make_shared<Interactions const>(std::move(interactions))) {
+        pairs_(std::move(interactions)) {
     auto const& all = *pairs_;
     expects(static_cast<int>(atoms_->size()) == molecules_.size(),
             "InteractionDataset: ", atoms_->size(), " numbers of atoms, but ", molecules_.size(),

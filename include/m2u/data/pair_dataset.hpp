@@ -26,9 +26,11 @@ class PairDataset {
   /// @throws Error if there are not as many samples and classes as pairs, or a sample is not in the
   /// data set.
   PairDataset(D samples, Pairs pairs, std::string name = "pairs")
-      : samples_(std::move(samples)),
-        pairs_(std::make_shared<Pairs const>(std::move(pairs))),
-        name_(std::move(name)) {
+      : PairDataset(std::move(samples), std::make_shared<Pairs const>(std::move(pairs)),
+                    std::move(name)) {}
+  /// The same of pairs that are shared with others.
+  PairDataset(D samples, std::shared_ptr<Pairs const> pairs, std::string name = "pairs")
+      : samples_(std::move(samples)), pairs_(std::move(pairs)), name_(std::move(name)) {
     auto const& all = *pairs_;
     expects(all.second.size() == all.first.size() && all.classes.size() == all.first.size(),
             "PairDataset: ", all.first.size(), " samples on the left, ", all.second.size(),

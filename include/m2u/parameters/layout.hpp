@@ -25,7 +25,8 @@ struct Slice {
   }
 };
 
-/// The place of state that training updates without a gradient (running statistics).
+/// The place of state that has no gradient: running statistics that training updates, or numbers
+/// that stay as they are.
 struct StateSlice : Slice {};
 
 /// How a parameter starts.
@@ -110,6 +111,11 @@ class Scope {
   StateSlice state(std::string const& name, int size, float value) const {
     return {layout_->add(layout_->state_, layout_->state_size_, qualified(name), {size},
                          Initialiser::constant(value))};
+  }
+  /// A matrix of state, for example numbers that are drawn once and stay.
+  StateSlice state(std::string const& name, int rows, int cols, Initialiser initialiser) const {
+    return {layout_->add(layout_->state_, layout_->state_size_, qualified(name), {rows, cols},
+                         std::move(initialiser))};
   }
 
  private:

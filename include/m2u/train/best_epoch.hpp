@@ -15,6 +15,7 @@ namespace m2u {
 struct BestEpochOptions {
   bool highest = true;              ///< the best score is the highest; else the lowest
   int patience = 0;                 ///< stop after so many epochs without a better score; 0: never
+  int first = 1;                    ///< earlier epochs are measured, but none of them is the best
   std::string name = "validation";  ///< under which the score is in EpochInfo::extra
 };
 
@@ -33,6 +34,9 @@ class BestEpoch {
     double const score = measure_();
     expects(!std::isnan(score), "BestEpoch: the score of epoch ", info.epoch, " is not a number");
     info.extra[options_.name] = score;
+    if (info.epoch < options_.first) {
+      return;
+    }
     if (epoch_ == 0 || (options_.highest ? score > score_ : score < score_)) {
       epoch_ = info.epoch;
       score_ = score;

@@ -76,9 +76,10 @@ class InteractionModel {
     decoder_.emplace_back(scope.scope("decoder", number), in, 1);
   }
 
-  /// @return [pairs, 1]: logits  @throws Error if the batch lacks "2d" or "interactions".
+  /// What is known of each pair before the decoder: [pairs, joint].
+  /// @throws Error if the batch lacks "2d" or "interactions".
   template <ExecutionSpace S, class R>
-  Tensor<S, R> predict(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
+  Tensor<S, R> represent(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
     auto const& graphs = batch.template get<typename Encoder::template Batch<S>>("2d");
     auto const& given = batch.template get<InteractionBatch<S>>("interactions");
     auto const atoms = left_(tape, encoder_.nodes(tape, graphs), Activation::relu);
@@ -86,7 +87,13 @@ class InteractionModel {
     auto const products = bilinear_attention(
         tape, gather_rows(tape, atoms, given.atoms), gather_rows(tape, residues, given.residues),
         given.pairs, tape.parameter(weight_), tape.parameter(bias_));
-    auto x = norm_(tape, matmul(tape, products, neighbours(tape)));
+    return norm_(tape, matmul(tape, products, neighbours(tape)));
+  }
+
+  /// The decoder. @param pairs what `represent` gave  @return [pairs, 1]: logits
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> classify(Tape<S, R>& tape, Tensor<S, R> const& pairs) const {
+    auto x = pairs;
     for (std::size_t i = 0; i < decoder_norms_.size(); ++i) {
       x = decoder_norms_[i](tape, decoder_[i](tape, x, Activation::relu));
       x = dropout(tape, x, options_.dropout);
@@ -94,10 +101,21 @@ class InteractionModel {
     return decoder_.back()(tape, x);
   }
 
+  /// @return [pairs, 1]: logits  @throws Error if the batch lacks "2d" or "interactions".
+  template <ExecutionSpace S, class R>
+  Tensor<S, R> predict(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
+    return classify(tape, represent(tape, batch));
+  }
+
   /// Binary cross-entropy of the labels.
   template <ExecutionSpace S, class R>
   Losses<S, R> losses(Tape<S, R>& tape, MultiBatch<S> const& batch) const {
-    auto const logits = predict(tape, batch);
+    return losses(tape, predict(tape, batch), batch);
+  }
+  /// The same where the logits are there already.
+  template <ExecutionSpace S, class R>
+  Losses<S, R> losses(Tape<S, R>& tape, Tensor<S, R> const& logits,
+                      MultiBatch<S> const& batch) const {
     auto const& labels = batch.template get<InteractionBatch<S>>("interactions").labels;
     auto const loss =
         label_loss(tape, logits, labels.labels, LabelLoss::binary_cross_entropy, labels.weights);
