@@ -76,6 +76,29 @@ KOKKOS_INLINE_FUNCTION AttentionHead<R> attention_head(Matrix<R, S> const& qkv,
           R(1) / Kokkos::sqrt(static_cast<R>(dim))};
 }
 
+/// On the host: asks for this head's share of the next group's rows of a matrix, while this group
+/// is worked on. Heads read short pieces of rows far apart, which the processor does not foresee.
+template <class Team, class R>
+KOKKOS_INLINE_FUNCTION void prefetch_next_group([[maybe_unused]] Team const& team,
+                                                [[maybe_unused]] int const* offsets,
+                                                [[maybe_unused]] int heads,
+                                                [[maybe_unused]] R const* data,
+                                                [[maybe_unused]] int cols) {
+  if constexpr (on_host<typename Team::execution_space>) {
+    int const next = team.league_rank() / heads + 1;
+    int const head = team.league_rank() % heads;
+    if (next < team.league_size() / heads) {
+      R const* const rows = data + static_cast<std::ptrdiff_t>(offsets[next]) * cols;
+      std::ptrdiff_t const size =
+          static_cast<std::ptrdiff_t>(offsets[next + 1] - offsets[next]) * cols;
+      constexpr std::ptrdiff_t line = 64 / static_cast<std::ptrdiff_t>(sizeof(R));
+      for (auto i = size * head / heads; i < size * (head + 1) / heads; i += line) {
+        __builtin_prefetch(rows + i, 0, 2);
+      }
+    }
+  }
+}
+
 /// target(d, i) = scale · source(i, d) for i < count, 0 for the columns up to `padded`.
 template <class Team, class R>
 KOKKOS_INLINE_FUNCTION void transpose_rows(Team const& team, R const* source, std::ptrdiff_t stride,

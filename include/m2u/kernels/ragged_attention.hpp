@@ -42,6 +42,8 @@ void ragged_attention(S const& space, Matrix<R, S> const& qkv, Ragged<S> const& 
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         int const head = team.league_rank() % heads;
         auto const at = attention_head<S, R>(qkv, offsets, heads, team.league_rank() / heads, head);
+        prefetch_next_group(team, offsets.data(), heads, qkv.data(), 3 * width);
+        prefetch_next_group(team, offsets.data(), heads, y.data(), width);
         int const tile = query_tile<S>(longest);
         auto* const scores = static_cast<R*>(team.team_scratch(level).get_shmem_aligned(bytes, 64));
         R* const transposed = scores + score_size<S>(longest);
@@ -97,6 +99,8 @@ void ragged_attention_backward(S const& space, Matrix<R, S> const& qkv, Ragged<S
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         int const head = team.league_rank() % heads;
         auto const at = attention_head<S, R>(qkv, offsets, heads, team.league_rank() / heads, head);
+        prefetch_next_group(team, offsets.data(), heads, qkv.data(), 3 * width);
+        prefetch_next_group(team, offsets.data(), heads, dy.data(), width);
         int const tile = query_tile<S>(longest);
         auto* const p = static_cast<R*>(team.team_scratch(level).get_shmem_aligned(bytes, 64));
         R* const dp = p + score_size<S>(longest);
