@@ -64,7 +64,7 @@ void run_embed(EmbedArguments const& arguments, Common const& common) {
                  "authors' package");
     job.parts.push_back({"fused", engine.configuration().width});
   }
-  job.compute = [&](m2u::Table const& table) {
+  job.compute = [&](m2u::Table const& table, auto const& /*records*/) {
     auto vectors = engine.embed(table, m2u::all_ids(table.size()),
                                 {.generated = arguments.generated, .real = false}, common.threads);
     std::vector<m2u::HostRows> rows;

@@ -239,7 +239,8 @@ m2u::HostRows Engine::predict(m2u::Table const& table, std::vector<int> rows, in
   return predictions;
 }
 
-m2u::HostRows Engine::predict_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+m2u::HostRows Engine::predict_pairs(m2u::Table const& table,
+                                    std::shared_ptr<m2u::Pairs const> const& pairs,
                                     std::vector<int> which, int threads) const {
   auto scores = state_->predict_pairs(table, pairs, std::move(which), threads);
   for (int row = 0; row < scores.rows; ++row) {
@@ -257,7 +258,8 @@ m2u::HostRows Engine::predict_pairs(m2u::Table const& table, m2u::Pairs const& p
   return scores;
 }
 
-m2u::HostRows Engine::predict_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+m2u::HostRows Engine::predict_interactions(m2u::Table const& table,
+                                           std::shared_ptr<m2u::Interactions const> const& pairs,
                                            std::vector<int> which, int threads) const {
   auto chances = state_->predict_interactions(table, pairs, std::move(which), threads);
   for (float& value : chances.values) {
@@ -267,14 +269,15 @@ m2u::HostRows Engine::predict_interactions(m2u::Table const& table, m2u::Interac
 }
 
 FinetuneOutcome Engine::finetune_interactions(m2u::Table const& table,
-                                              m2u::Interactions const& pairs,
-                                              std::vector<int> const& train,
+                                              std::shared_ptr<m2u::Interactions const> const& pairs,
+                                              InteractionParts const& parts,
                                               std::function<double()> const& validate,
                                               FinetuneOptions const& options) {
-  return state_->finetune_interactions(table, pairs, train, validate, options);
+  return state_->finetune_interactions(table, pairs, parts, validate, options);
 }
 
-FinetuneOutcome Engine::finetune_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+FinetuneOutcome Engine::finetune_pairs(m2u::Table const& table,
+                                       std::shared_ptr<m2u::Pairs const> const& pairs,
                                        std::vector<int> const& train,
                                        std::function<double()> const& validate,
                                        FinetuneOptions const& options) {

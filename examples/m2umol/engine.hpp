@@ -50,6 +50,15 @@ struct PretrainOutcome {
   std::optional<std::vector<HeldOut>> held_out;
 };
 
+/// How a model of molecules and proteins adapts to pairs without labels (conditional adversarial
+/// adaptation).
+struct AdaptOptions {
+  double weight = 1.0;          ///< of the domains' loss
+  int first_epoch = 10;         ///< from 1: it begins then
+  int columns = 256;            ///< of the randomised map; 0: the whole outer product
+  double learning_rate = 1e-3;  ///< of what tells the domains apart
+};
+
 struct FinetuneOptions {
   std::filesystem::path log;  ///< file that gets a line per epoch
   int epochs = 50;
@@ -63,6 +72,13 @@ struct FinetuneOptions {
   bool highest = true;              ///< the best validation score is the highest
   std::uint64_t seed = 0;           ///< of the order and of dropout
   int threads = 2;                  ///< of the loader
+  AdaptOptions adapt;               ///< with a target alone
+};
+
+/// Numbers of pairs of molecules and proteins to learn from.
+struct InteractionParts {
+  std::vector<int> train;
+  std::vector<int> target;  ///< of the domain to adapt to, whose labels are not looked at; or none
 };
 
 struct FinetuneOutcome {
@@ -122,20 +138,25 @@ class Engine {
 
   /// What a model fine-tuned on pairs says of some: [pairs, classes], chances.
   /// @param which numbers of pairs, whose molecules are rows of the table
-  m2u::HostRows predict_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+  m2u::HostRows predict_pairs(m2u::Table const& table,
+                              std::shared_ptr<m2u::Pairs const> const& pairs,
                               std::vector<int> which, int threads) const;
   /// Fine-tunes a model of the form "pairs", as `finetune` does.
-  FinetuneOutcome finetune_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+  FinetuneOutcome finetune_pairs(m2u::Table const& table,
+                                 std::shared_ptr<m2u::Pairs const> const& pairs,
                                  std::vector<int> const& train,
                                  std::function<double()> const& validate,
                                  FinetuneOptions const& options);
 
   /// What a model fine-tuned on molecules and proteins says of some pairs: [pairs, 1], chances.
-  m2u::HostRows predict_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+  m2u::HostRows predict_interactions(m2u::Table const& table,
+                                     std::shared_ptr<m2u::Interactions const> const& pairs,
                                      std::vector<int> which, int threads) const;
-  /// Fine-tunes a model of the form "interaction", as `finetune` does.
-  FinetuneOutcome finetune_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
-                                        std::vector<int> const& train,
+  /// Fine-tunes a model of the form "interaction", as `finetune` does. With a target it adapts to
+  /// that, and epochs before the adaptation are never the best.
+  FinetuneOutcome finetune_interactions(m2u::Table const& table,
+                                        std::shared_ptr<m2u::Interactions const> const& pairs,
+                                        InteractionParts const& parts,
                                         std::function<double()> const& validate,
                                         FinetuneOptions const& options);
 

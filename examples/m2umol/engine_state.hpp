@@ -65,27 +65,28 @@ struct Engine::State {
                                    FinetuneOptions const& /*options*/) {
     m2u::fail("a model of the form \"", configuration.form, "\" has no head to fine-tune");
   }
-  virtual m2u::HostRows predict_pairs(m2u::Table const& /*table*/, m2u::Pairs const& /*pairs*/,
+  virtual m2u::HostRows predict_pairs(m2u::Table const& /*table*/,
+                                      std::shared_ptr<m2u::Pairs const> const& /*pairs*/,
                                       std::vector<int> /*which*/, int /*threads*/) const {
     m2u::fail("a model of the form \"", configuration.form, "\" predicts nothing of pairs");
   }
-  virtual FinetuneOutcome finetune_pairs(m2u::Table const& /*table*/, m2u::Pairs const& /*pairs*/,
+  virtual FinetuneOutcome finetune_pairs(m2u::Table const& /*table*/,
+                                         std::shared_ptr<m2u::Pairs const> const& /*pairs*/,
                                          std::vector<int> const& /*train*/,
                                          std::function<double()> const& /*validate*/,
                                          FinetuneOptions const& /*options*/) {
     m2u::fail("a model of the form \"", configuration.form, "\" has no head for pairs");
   }
 
-  virtual m2u::HostRows predict_interactions(m2u::Table const& /*table*/,
-                                             m2u::Interactions const& /*pairs*/,
-                                             std::vector<int> /*which*/, int /*threads*/) const {
+  virtual m2u::HostRows predict_interactions(
+      m2u::Table const& /*table*/, std::shared_ptr<m2u::Interactions const> const& /*pairs*/,
+      std::vector<int> /*which*/, int /*threads*/) const {
     m2u::fail("a model of the form \"", configuration.form, "\" predicts nothing of proteins");
   }
-  virtual FinetuneOutcome finetune_interactions(m2u::Table const& /*table*/,
-                                                m2u::Interactions const& /*pairs*/,
-                                                std::vector<int> const& /*train*/,
-                                                std::function<double()> const& /*validate*/,
-                                                FinetuneOptions const& /*options*/) {
+  virtual FinetuneOutcome finetune_interactions(
+      m2u::Table const& /*table*/, std::shared_ptr<m2u::Interactions const> const& /*pairs*/,
+      InteractionParts const& /*parts*/, std::function<double()> const& /*validate*/,
+      FinetuneOptions const& /*options*/) {
     m2u::fail("a model of the form \"", configuration.form, "\" has no head for proteins");
   }
   virtual GraphExplanation explain(m2u::GraphBatch<m2u::Host> const& graph,

@@ -195,7 +195,8 @@ void expect_own_folder(FinetuneArguments const& arguments) {
                " holds another model or an earlier fine-tuning: --force replaces it");
 }
 
-void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common const& common) {
+/// @throws m2u::Error if files or numbers do not fit the task.
+void expect_fitting_files(FinetuneArguments const& arguments, PairSource const& pairs) {
   bool const of_pairs = arguments.task == "ddi";
   bool const of_proteins = arguments.task == "dti";
   m2u::expects(of_pairs || of_proteins || !arguments.table.empty(),
@@ -206,37 +207,18 @@ void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common c
   m2u::expects(
       !of_pairs || (!pairs.train.empty() && !pairs.test.empty() && !pairs.molecules.empty()),
       "--task ddi takes --train, --test and --molecules");
-  arguments.regression = arguments.task == "regression";
-  auto const kind = split_kind(arguments.split);
-  arguments.part = kind.column;
-  arguments.all_columns = true;
-  if (arguments.freeze) {
-    arguments.training.encoder_learning_rate = 0.0;
-  }
-  m2u::expects(!(arguments.balance && arguments.regression),
+  m2u::expects(!(arguments.balance && arguments.task == "regression"),
                "--balance weighs classes: a regression has none");
-  bool const random = arguments.init == "random";
-  std::optional<Engine> init;
-  Configuration configuration;
-  if (!random) {
-    init = Engine::load(arguments.init);
-    configuration = init->configuration();
-  }
-  configuration.dropout = arguments.dropout;
-  configuration.attention_dropout = arguments.dropout;
-  expect_own_folder(arguments);
-  configuration.form = of_pairs ? "pairs" : of_proteins ? "interaction" : "property";
-  if (of_proteins) {
-    run_finetune_interactions(arguments, pairs, init ? &*init : nullptr, std::move(configuration),
-                              common.threads);
-    return;
-  }
-  if (of_pairs) {
-    run_finetune_pairs(arguments, pairs, init ? &*init : nullptr, std::move(configuration),
-                       common.threads);
-    return;
-  }
-  auto const molecules = read_labelled(arguments, configuration, common.threads);
+  auto const& training = arguments.training;
+  m2u::expects(pairs.target.empty() || training.adapt.first_epoch <= training.epochs,
+               "--adapt-from-epoch ", training.adapt.first_epoch, " is after the last of --epochs ",
+               training.epochs, ": the model would not adapt to --target");
+}
+
+/// Fine-tuning on labels of molecules.
+void run_finetune_labels(FinetuneArguments const& arguments, Engine const* init,
+                         Configuration configuration, int threads) {
+  auto const molecules = read_labelled(arguments, configuration, threads);
   warn_of_rejects(molecules, arguments.table);
   auto& prediction = configuration.prediction;
   prediction = {arguments.head, arguments.task, {}, arguments.hidden, {}, {}};
@@ -251,8 +233,7 @@ void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common c
             << molecules.tasks.size() << (molecules.tasks.size() == 1 ? " label" : " labels")
             << ", split " << arguments.split << ", init " << arguments.init << ", head "
             << arguments.head << std::endl;
-  auto const runs = finetune_runs(arguments, molecules, seen, init ? &*init : nullptr,
-                                  configuration, common.threads);
+  auto const runs = finetune_runs(arguments, molecules, seen, init, configuration, threads);
   print_runs(runs, arguments);
   print_summary(runs, arguments);
   m2u::write_file(fs::path(arguments.out) / "metrics.json",
@@ -262,152 +243,36 @@ void run_finetune(FinetuneArguments arguments, PairSource const& pairs, Common c
   keep_best(runs, arguments);
 }
 
-/// @throws CLI::ValidationError if an option would have no effect.
-void expect_fitting_options(CLI::App const& command, std::string const& task,
-                            std::vector<int> seeds) {
-  auto const refuse = [&](std::vector<char const*> const& options, std::string const& why) {
-    for (auto const* const option : options) {
-      if (command.count(option) > 0) {
-        throw CLI::ValidationError(option, why);
-      }
-    }
-  };
-  refuse({"--seed"}, "finetune has --seeds");
-  bool const of_pairs = task == "ddi";
-  bool const of_proteins = task == "dti";
-  if (of_pairs || of_proteins) {
-    refuse({"--data", "--labels", "--split", "--seen", "--balance"},
-           "--task " + task + " does not use it");
-  } else {
-    refuse({"--train", "--validation", "--test"}, "only --task ddi and dti use it");
-  }
-  if (!of_pairs) {
-    refuse({"--molecules", "--id", "--first", "--second", "--type"}, "only --task ddi uses it");
-  }
-  if (of_proteins) {
-    refuse({"--head", "--hidden"}, "--task dti has a head of its own, on the atoms");
-  } else {
-    refuse({"--protein", "--label"}, "only --task dti uses it");
-  }
-  std::sort(seeds.begin(), seeds.end());
-  if (std::adjacent_find(seeds.begin(), seeds.end()) != seeds.end()) {
-    throw CLI::ValidationError("--seeds", "a seed is named twice");
-  }
-}
-
 }  // namespace
 
-void add_finetune(CLI::App& program, Common& common, Body& body) {
-  auto* const command = program.add_subcommand(
-      "finetune", "Learn to predict labels of molecules, starting from a pre-trained model");
-  auto const arguments = std::make_shared<FinetuneArguments>();
-  auto const pairs = std::make_shared<PairSource>();
-  auto& a = *arguments;
-  auto& p = *pairs;
-  command->add_option("--data", a.table, "CSV or TSV with labels, also gzipped")
-      ->check(not_empty());
-  command->add_option("--train", p.train, "Pairs to learn from (--task ddi): CSV or TSV");
-  command->add_option("--validation", p.validation,
-                      "Pairs that choose the epoch (default: a tenth of --train)");
-  command->add_option("--test", p.test, "Pairs to test on");
-  command->add_option("--molecules", p.molecules, "Table of the pairs' molecules");
-  command->add_option("--id", p.id, "Name of the id column of --molecules")->capture_default_str();
-  command->add_option("--first", p.first, "Column of the pairs: one molecule's id")
-      ->capture_default_str();
-  command->add_option("--second", p.second, "Column of the pairs: the other's")
-      ->capture_default_str();
-  command->add_option("--type", p.type, "Column of the pairs: what holds between them")
-      ->capture_default_str();
-  command->add_option("--protein", p.protein, "Column of proteins' letters (--task dti)")
-      ->capture_default_str();
-  command->add_option("--label", p.label, "Column of 0 and 1 (--task dti)")->capture_default_str();
-  command->add_option("--smiles", a.smiles, "Name of the SMILES column")->capture_default_str();
-  command->add_option("--labels", a.labels,
-                      "Names of label columns, commas between (repeatable; default: all others); "
-                      "labels are 0, 1 or numbers, or empty");
-  command
-      ->add_option("--task", a.task,
-                   "What the labels are; ddi: classes of pairs, such as drug-drug interactions; "
-                   "dti: whether a molecule and a protein interact")
-      ->check(CLI::IsMember({"classification", "regression", "ddi", "dti"}))
-      ->capture_default_str();
-  command
-      ->add_option(
-          "--split", a.split,
-          "scaffold (deterministic 80/10/10), random-scaffold, random, column:NAME (train, "
-          "valid, test) or kfold:K")
-      ->capture_default_str();
-  command->add_option("--init", a.init, "A pre-trained model, or random for none")
-      ->required()
-      ->check(not_empty());
-  command
-      ->add_option("--head", a.head,
-                   "fusion of the 2D vector with the generated ones, or the 2D vector alone")
-      ->check(CLI::IsMember({"fusion", "2d"}))
-      ->capture_default_str();
-  auto& t = a.training;
-  command->add_option("--epochs", t.epochs, "Epochs")->check(at_least_one())->capture_default_str();
-  command->add_option("--batch", t.batch, "Molecules per step; pairs, by default 1024, for ddi")
-      ->check(at_least_one())
-      ->capture_default_str();
-  command->add_option("--learning-rate", t.learning_rate, "Of the head and the fusion")
-      ->check(above_zero())
-      ->capture_default_str();
-  command
-      ->add_option("--encoder-learning-rate", t.encoder_learning_rate,
-                   "Of the encoder and the adapters")
-      ->check(not_below_zero())
-      ->capture_default_str();
-  command->add_flag("--freeze", a.freeze,
-                    "Keep the weights of the encoder and the adapters (the running statistics of "
-                    "their batch norms follow the data)");
-  command->add_option("--weight-decay", t.weight_decay, "Decoupled, as AdamW has it")
-      ->check(not_below_zero())
-      ->capture_default_str();
-  command->add_option("--clip", t.clip_norm, "Largest norm of the gradient (0: no limit)")
-      ->check(not_below_zero())
-      ->capture_default_str();
-  command->add_option("--schedule", t.schedule, "Of the learning rates")
-      ->check(CLI::IsMember({"cosine", "constant"}))
-      ->capture_default_str();
-  command
-      ->add_option("--patience", t.patience,
-                   "Stop after so many epochs without a better validation score (0: never)")
-      ->check(CLI::Range(0, 100000))
-      ->capture_default_str();
-  command->add_option("--dropout", a.dropout, "In the encoder, the fusion and the head")
-      ->check(CLI::Range(0.0, 0.99))
-      ->capture_default_str();
-  command->add_flag("--force", a.force, "Replace what an earlier run left in --out");
-  command->add_option("--hidden", a.hidden, "Units of the head (ddi: 256)")
-      ->check(at_least_one())
-      ->capture_default_str();
-  command->add_flag("--balance", a.balance, "Weigh the two classes of a label equally");
-  command->add_option("--seeds", a.seeds, "A run for each: of initial values, order and split")
-      ->delimiter(',')
-      ->check(CLI::NonNegativeNumber)
-      ->capture_default_str();
-  command->add_option("--seen", a.seen,
-                      "Folder that prepare wrote for pre-training: test molecules that are not in "
-                      "it are scored separately too");
-  command->add_option("--out", a.out, "Folder of models, predictions, logs and metrics.json")
-      ->required()
-      ->check(not_empty());
-  add_common(*command, common);
-  command->callback([arguments, pairs, command, &common, &body] {
-    bool const of_pairs = arguments->task == "ddi";
-    if (of_pairs && command->count("--batch") == 0) {
-      arguments->training.batch = 1024;  // most molecules are in every step then
-    }
-    if (arguments->task == "dti" && command->count("--batch") == 0) {
-      arguments->training.batch = 64;  // DrugBAN's
-    }
-    if (of_pairs && command->count("--hidden") == 0) {
-      arguments->hidden = 256;  // as published
-    }
-    expect_fitting_options(*command, arguments->task, arguments->seeds);
-    body = [arguments, pairs, &common] { run_finetune(*arguments, *pairs, common); };
-  });
+void run_finetune(FinetuneArguments arguments, PairSource const& pairs, int threads) {
+  expect_fitting_files(arguments, pairs);
+  arguments.regression = arguments.task == "regression";
+  arguments.part = split_kind(arguments.split).column;
+  arguments.all_columns = true;
+  if (arguments.freeze) {
+    arguments.training.encoder_learning_rate = 0.0;
+  }
+  std::optional<Engine> loaded;
+  Configuration configuration;
+  if (arguments.init != "random") {
+    loaded = Engine::load(arguments.init);
+    configuration = loaded->configuration();
+  }
+  Engine const* const init = loaded ? &*loaded : nullptr;
+  configuration.dropout = arguments.dropout;
+  configuration.attention_dropout = arguments.dropout;
+  expect_own_folder(arguments);
+  if (arguments.task == "dti") {
+    configuration.form = "interaction";
+    run_finetune_interactions(arguments, pairs, init, std::move(configuration), threads);
+  } else if (arguments.task == "ddi") {
+    configuration.form = "pairs";
+    run_finetune_pairs(arguments, pairs, init, std::move(configuration), threads);
+  } else {
+    configuration.form = "property";
+    run_finetune_labels(arguments, init, std::move(configuration), threads);
+  }
 }
 
 }  // namespace m2umol

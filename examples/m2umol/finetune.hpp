@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -37,6 +38,7 @@ struct PairSource {
   std::string train;
   std::string validation;  ///< empty: a tenth of the training pairs, by the seed
   std::string test;
+  std::string target;  ///< for dti: pairs of the domain to adapt to; empty for none
   std::string molecules;
   std::string id = "id";     ///< column of the molecules' file
   std::string first = "d1";  ///< columns of the pairs' files
@@ -45,6 +47,9 @@ struct PairSource {
   std::string protein = "Protein";  ///< column of letters, for dti
   std::string label = "Y";          ///< column of 0 and 1, for dti
 };
+
+/// Reads, trains, prints and writes. @throws m2u::Error if options or files can't be used.
+void run_finetune(FinetuneArguments arguments, PairSource const& pairs, int threads);
 
 /// One training: a seed on one split.
 struct FinetuneRun {
@@ -75,12 +80,25 @@ FinetuneOptions training_of(FinetuneArguments const& arguments, int seed,
 /// Tells on standard error how many pairs have a molecule that can't be used; nothing for none.
 void warn_of_left_out(int pairs);
 
-/// Each measure's values over the runs.
-using RunMeasures = std::map<std::string, std::vector<std::optional<double>>>;
-
-/// Prints means and deviations over the runs, adds them to the JSON and writes it.
-void finish_runs(nlohmann::json& json, RunMeasures const& measures,
-                 FinetuneArguments const& arguments);
+/// What training and testing on pairs gives, for one seed.
+struct PairsRun {
+  FinetuneOutcome outcome;
+  std::map<std::string, double> test;              ///< measures
+  nlohmann::json more = nlohmann::json::object();  ///< for metrics.json
+  std::string note;                                ///< a line to print, with its end
+};
+/// The runs of all seeds on pairs.
+struct PairsJob {
+  std::string train;    ///< file of the pairs
+  std::string measure;  ///< what chooses the epoch, such as "roc_auc"
+  std::string title;    ///< the same for people
+  nlohmann::json json;  ///< what metrics.json tells of all runs
+  /// Trains and tests a model, and writes its predictions into the folder.
+  std::function<PairsRun(Engine&, FinetuneOptions const&, std::filesystem::path const&)> run;
+};
+/// Runs every seed; prints, and writes the models and metrics.json.
+void run_seeds(FinetuneArguments const& arguments, Configuration const& configuration,
+               Engine const* init, PairsJob job, int threads);
 
 /// Fine-tuning on pairs: reads, trains for every seed, prints and writes.
 void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& source,

@@ -2,20 +2,15 @@
 // Fine-tuning on pairs of molecules: drug-drug interactions.
 #include <algorithm>
 #include <charconv>
-#include <cstdio>
 #include <filesystem>
 #include <iostream>
 #include <map>
 #include <set>
-#include <unordered_map>
 
-#include "m2u/chem/prepare.hpp"
-#include "m2u/chem/read.hpp"
-#include "m2u/data/delimited.hpp"
 #include "m2u/train/class_metrics.hpp"
 
 #include "m2umol/finetune.hpp"
-#include "m2umol/program.hpp"
+#include "m2umol/pair_table.hpp"
 
 namespace m2umol {
 
@@ -23,92 +18,30 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// The molecules' graphs, and their rows by id.
-struct PairMolecules {
-  m2u::Table graphs;
-  std::unordered_map<std::string, int> rows;
-  std::set<std::string> rejected;  ///< ids that can't be used
-};
-
-PairMolecules read_molecules_of(PairSource const& source, std::string const& smiles,
-                                Configuration const& configuration, int threads) {
-  m2u::Rejects rejects;
-  m2u::MoleculeReaderOptions options;
-  options.id = source.id;
-  options.smiles = smiles;
-  std::vector<m2u::MoleculeRecord> records;
-  std::set<std::string> malformed;
-  m2u::MoleculeReader reader(source.molecules, options);
-  m2u::MoleculeRecord next;
-  for (std::string problem; reader.next(next, problem);) {
-    if (problem.empty()) {
-      records.push_back(next);
-    } else {
-      rejects.add(next.line, m2u::input_of(next), problem);
-      malformed.insert(next.id);
-    }
-  }
-  auto prepared = m2u::prepare_molecules(records, graph_only(configuration, threads));
-  PairMolecules result{std::move(prepared.table), {}, std::move(malformed)};
-  for (int row = 0; row < result.graphs.size(); ++row) {
-    result.rows.emplace(std::string(result.graphs.text("id", row)), row);
-  }
-  for (auto const& record : records) {
-    if (!result.rows.contains(record.id)) {
-      result.rejected.insert(record.id);
-    }
-  }
-  m2u::expects(!result.rows.empty(), source.molecules, " holds no molecule that can be used");
-  for (auto const* const list : {&rejects, &prepared.rejects}) {
-    for (auto const& reject : list->list()) {
-      std::cerr << "m2umol: warning: " << source.molecules << ", line " << reject.line << ": "
-                << reject.reason << '\n';
-    }
-  }
-  return result;
-}
-
 /// Pairs of a file, with their classes as texts.
 struct PairFile {
   std::vector<int> first;
   std::vector<int> second;
   std::vector<std::string> types;
+  std::vector<std::size_t> lines;
   int left_out = 0;  ///< pairs with a molecule that can't be used
 };
 
 PairFile read_pairs(std::string const& path, PairSource const& source,
                     PairMolecules const& molecules) {
-  m2u::DelimitedReader reader(path);
-  int const columns[] = {reader.column(source.first), reader.column(source.second),
-                         reader.column(source.type)};
+  PairReader reader(path, source, molecules, true);
   PairFile result;
-  m2u::DelimitedRow row;
-  for (std::string problem; reader.next(row, problem);) {
-    m2u::expects(problem.empty(), path, ", line ", row.line, ": ", problem);
-    std::string cells[3];
-    for (int i = 0; i < 3; ++i) {
-      cells[i] = row.fields.at(static_cast<std::size_t>(columns[i]));
-      m2u::expects(!cells[i].empty(), path, ", line ", row.line, ": the column \"",
-                   reader.header()[static_cast<std::size_t>(columns[i])], "\" is empty");
-    }
-    int rows[2] = {-1, -1};
-    bool usable = true;
-    for (int i = 0; i < 2; ++i) {
-      if (auto const found = molecules.rows.find(cells[i]); found != molecules.rows.end()) {
-        rows[i] = found->second;
-      } else {
-        m2u::expects(molecules.rejected.contains(cells[i]), path, ", line ", row.line,
-                     ": there is no molecule \"", cells[i], "\" in ", source.molecules);
-        usable = false;
-      }
-    }
-    if (!usable) {
+  for (PairLine line; reader.next(line);) {
+    m2u::expects(line.problem.empty() || line.bad_molecule, path, ", line ", line.line, ": ",
+                 line.problem);
+    if (line.bad_molecule) {
       ++result.left_out;
       continue;
     }
-    result.first.push_back(rows[0]);
-    result.second.push_back(rows[1]);
-    result.types.push_back(cells[2]);
+    result.first.push_back(line.rows[0]);
+    result.second.push_back(line.rows[1]);
+    result.types.push_back(line.type);
+    result.lines.push_back(line.line);
   }
   m2u::expects(!result.types.empty(), path, " holds no pair that can be used");
   return result;
@@ -136,21 +69,23 @@ std::vector<std::string> class_names(std::vector<PairFile> const& files) {
 
 /// All pairs, and which of them are in which part.
 struct PairData {
-  m2u::Pairs pairs;
+  std::shared_ptr<m2u::Pairs const> pairs;
+  std::vector<std::size_t> lines;  ///< of the pairs in their files
   std::vector<std::string> classes;
   std::vector<int> parts[3];  ///< training, validation and test
 };
 
-void append(PairData& data, PairFile const& file, std::vector<int>& part) {
+void append(m2u::Pairs& pairs, PairFile const& file, std::vector<std::string> const& classes,
+            std::vector<int>& part) {
   std::map<std::string, int> numbers;
-  for (std::size_t c = 0; c < data.classes.size(); ++c) {
-    numbers.emplace(data.classes[c], static_cast<int>(c));
+  for (std::size_t c = 0; c < classes.size(); ++c) {
+    numbers.emplace(classes[c], static_cast<int>(c));
   }
   for (std::size_t i = 0; i < file.types.size(); ++i) {
-    part.push_back(data.pairs.size());
-    data.pairs.first.push_back(file.first[i]);
-    data.pairs.second.push_back(file.second[i]);
-    data.pairs.classes.push_back(numbers.at(file.types[i]));
+    part.push_back(pairs.size());
+    pairs.first.push_back(file.first[i]);
+    pairs.second.push_back(file.second[i]);
+    pairs.classes.push_back(numbers.at(file.types[i]));
   }
 }
 
@@ -162,15 +97,15 @@ PairData read_data(PairSource const& source, PairMolecules const& molecules) {
   }
   PairData data;
   data.classes = class_names(files);
-  append(data, files[0], data.parts[0]);
-  append(data, files[1], data.parts[2]);
-  if (files.size() > 2) {
-    append(data, files[2], data.parts[1]);
-  }
+  m2u::Pairs pairs;
+  std::size_t const parts[] = {0, 2, 1};  // of the files in their order
   int left_out = 0;
-  for (auto const& file : files) {
-    left_out += file.left_out;
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    append(pairs, files[i], data.classes, data.parts[parts[i]]);
+    data.lines.insert(data.lines.end(), files[i].lines.begin(), files[i].lines.end());
+    left_out += files[i].left_out;
   }
+  data.pairs = std::make_shared<m2u::Pairs const>(std::move(pairs));
   warn_of_left_out(left_out);
   return data;
 }
@@ -198,69 +133,79 @@ PairParts parts_of(PairData const& data, m2u::Seed seed) {
   return parts;
 }
 
-m2u::ClassMetrics measure(Engine const& engine, m2u::Table const& graphs, PairData const& data,
-                          std::vector<int> const& which, int threads) {
-  auto const predictions = engine.predict_pairs(graphs, data.pairs, which, threads);
+m2u::ClassMetrics measure(m2u::HostRows const& chances, PairData const& data,
+                          std::vector<int> const& which) {
   std::vector<int> labels;
   for (int const pair : which) {
-    labels.push_back(data.pairs.classes[static_cast<std::size_t>(pair)]);
+    labels.push_back(data.pairs->classes[static_cast<std::size_t>(pair)]);
   }
-  return m2u::class_metrics(predictions.values, labels, static_cast<int>(data.classes.size()));
+  return m2u::class_metrics(chances.values, labels, static_cast<int>(data.classes.size()));
 }
 
-std::map<std::string, double> values_of(m2u::ClassMetrics const& metrics) {
-  return {{"accuracy", metrics.accuracy},    {"macro_precision", metrics.precision},
-          {"macro_recall", metrics.recall},  {"macro_f1", metrics.f1},
-          {"roc_auc", metrics.roc_auc.mean}, {"pr_auc", metrics.pr_auc}};
+/// A line per pair of the test file whose molecules can be used.
+void write_predictions(fs::path const& path, PairSource const& source,
+                       PairMolecules const& molecules, PairData const& data,
+                       m2u::HostRows const& chances) {
+  ClassTable table(path, source, data.classes, true);
+  auto const id = [&](std::vector<int> const& rows, std::size_t pair) {
+    return std::string(molecules.graphs.text("id", rows[pair]));
+  };
+  for (std::size_t i = 0; i < data.parts[2].size(); ++i) {
+    auto const pair = static_cast<std::size_t>(data.parts[2][i]);
+    auto const width = static_cast<std::size_t>(chances.cols);
+    table.add(data.lines[pair], id(data.pairs->first, pair), id(data.pairs->second, pair),
+              std::span(chances.values).subspan(i * width, width));
+  }
+  table.commit();
+}
+
+PairsRun one_run(Engine& engine, PairSource const& source, PairMolecules const& molecules,
+                 PairData const& data, FinetuneOptions const& training, fs::path const& folder) {
+  auto const predict = [&](std::vector<int> const& which) {
+    return engine.predict_pairs(molecules.graphs, data.pairs, which, training.threads);
+  };
+  auto const parts = parts_of(data, m2u::Seed{training.seed});
+  PairsRun run;
+  run.outcome = engine.finetune_pairs(
+      molecules.graphs, data.pairs, parts.train,
+      [&] { return measure(predict(parts.validation), data, parts.validation).accuracy; },
+      training);
+  auto const chances = predict(data.parts[2]);
+  auto const found = measure(chances, data, data.parts[2]);
+  write_predictions(folder / "predictions.csv", source, molecules, data, chances);
+  run.test = class_measures(found);
+  run.more = {{"classes_in_test", found.roc_auc.tasks}};
+  run.note = "ROC-AUC and PR-AUC: mean over the " + std::to_string(found.roc_auc.tasks) +
+             " classes with test pairs of both kinds, " + std::to_string(found.roc_auc.skipped) +
+             " left out\n";
+  return run;
 }
 
 }  // namespace
 
 void run_finetune_pairs(FinetuneArguments const& arguments, PairSource const& source,
                         Engine const* init, Configuration configuration, int threads) {
-  auto const molecules = read_molecules_of(source, arguments.smiles, configuration, threads);
+  auto const molecules = read_pair_molecules(source, arguments.smiles, configuration, threads);
   auto const data = read_data(source, molecules);
   configuration.prediction = {arguments.head, "ddi", data.classes, arguments.hidden, {}, {}};
   std::cout << "finetune on " << source.train << ": " << data.parts[0].size()
             << " pairs to learn from, " << data.parts[2].size() << " to test on, "
             << molecules.graphs.size() << " molecules, " << data.classes.size() << " classes, init "
             << arguments.init << ", head " << arguments.head << std::endl;
-  nlohmann::json json{{"train", source.train},          {"test", source.test},
-                      {"init", arguments.init},         {"head", arguments.head},
-                      {"classes", data.classes},        {"epochs", arguments.training.epochs},
-                      {"runs", nlohmann::json::array()}};
-  RunMeasures all;
-  for (int const seed : arguments.seeds) {
-    auto const folder = fs::path(arguments.out) / ("seed-" + std::to_string(seed));
-    fs::create_directories(folder);
-    auto engine = tuned_engine(configuration, init, static_cast<std::uint64_t>(seed));
-    auto const parts = parts_of(data, m2u::Seed{static_cast<std::uint64_t>(seed)});
-    auto const training = training_of(arguments, seed, folder, threads);
-    auto const outcome = engine.finetune_pairs(
-        molecules.graphs, data.pairs, parts.train,
-        [&] { return measure(engine, molecules.graphs, data, parts.validation, threads).accuracy; },
-        training);
-    auto const found = measure(engine, molecules.graphs, data, data.parts[2], threads);
-    auto const test = values_of(found);
-    engine.save(folder / "model.safetensors",
-                {{"finetuned_on", source.train}, {"seed", seed}, {"epoch", outcome.best_epoch}});
-    json["runs"].push_back({{"seed", seed},
-                            {"best_epoch", outcome.best_epoch},
-                            {"validation_accuracy", outcome.best_score},
-                            {"seconds", outcome.fit.seconds},
-                            {"classes_in_test", found.roc_auc.tasks},
-                            {"test", test}});
-    std::printf("seed %d, best epoch %d, validation accuracy %.4f\n", seed, outcome.best_epoch,
-                outcome.best_score);
-    for (auto const& [name, value] : test) {
-      all[name].push_back(value);
-    }
-    std::printf("ROC-AUC and PR-AUC: mean over the %d classes with test pairs of both kinds, %d "
-                "left out\n",
-                found.roc_auc.tasks, found.roc_auc.skipped);
-    std::fflush(stdout);
-  }
-  finish_runs(json, all, arguments);
+  PairsJob const job{source.train,
+                     "accuracy",
+                     "accuracy",
+                     {{"train", source.train},
+                      {"test", source.test},
+                      {"init", arguments.init},
+                      {"head", arguments.head},
+                      {"classes", data.classes},
+                      {"epochs", arguments.training.epochs},
+                      {"runs", nlohmann::json::array()}},
+                     [&](Engine& engine, FinetuneOptions const& training, fs::path const& folder) {
+                       return one_run(engine, source, molecules, data, training, folder);
+                     }};
+  run_seeds(arguments, configuration, init, job, threads);
 }
 
 }  // namespace m2umol

@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // Models that were fine-tuned to predict whether a molecule and a protein interact.
+#include <algorithm>
+#include <utility>
+
 #include "m2u/data/interaction_dataset.hpp"
+#include "m2u/train/adaptation_batches.hpp"
+#include "m2u/transfer/domain_adaptation.hpp"
 
 #include "m2umol/tuning.hpp"
 
@@ -32,17 +37,52 @@ std::vector<int> atom_counts(m2u::Table const& table) {
   return counts;
 }
 
-struct InteractionState final : Engine::State {
-  using Model = m2u::InteractionModel<m2u::Gps>;
+using InteractionModel = m2u::InteractionModel<m2u::Gps>;
 
+InteractionModel make_interaction_model(m2u::ParameterLayout& layout,
+                                        Configuration const& configuration) {
+  return {layout.scope("head"),
+          m2u::Gps{layout.scope("hub"), hub_options(configuration)},
+          {.molecule_width = configuration.width, .dropout = configuration.dropout}};
+}
+
+/// The model with what tells domains apart beside it. For training alone: what is saved predicts
+/// without.
+struct AdaptedState {
+  AdaptedState(Configuration const& configuration, FinetuneOptions const& options)
+      // In this order: the model's numbers are at the same places as without the rest.
+      : model{make_interaction_model(layout, configuration),
+              m2u::Cdan{layout.scope("adaptation"),
+                        {.features = m2u::InteractionOptions{}.joint,
+                         .projection = options.adapt.columns,
+                         .weight = static_cast<float>(options.adapt.weight)}}},
+        values(Space{}, layout, m2u::Seed{options.seed}) {}
+
+  m2u::ParameterLayout layout;
+  m2u::DomainAdapted<InteractionModel> model;
+  m2u::Parameters<Space> values;
+};
+
+/// Copies what both have: the numbers of the smaller of the models begin those of the other.
+void copy_common(m2u::Parameters<Space> const& from, m2u::Parameters<Space> const& to) {
+  Space const space;
+  for (auto const& [source, target] :
+       {std::pair(from.values(), to.values()), std::pair(from.state(), to.state())}) {
+    std::pair<std::size_t, std::size_t> const part{0, std::min(source.extent(0), target.extent(0))};
+    Kokkos::deep_copy(space, Kokkos::subview(target, part), Kokkos::subview(source, part));
+  }
+  space.fence("m2umol::copy_common");
+}
+
+struct InteractionState final : Engine::State {
   InteractionState(Configuration c, std::optional<std::uint64_t> seed)
       : State(std::move(c)),
-        model(layout.scope("head"), m2u::Gps{layout.scope("hub"), hub_options(configuration)},
-              {.molecule_width = configuration.width, .dropout = configuration.dropout}),
+        model(make_interaction_model(layout, configuration)),
         values(seed ? m2u::Parameters<Space>(Space{}, layout, m2u::Seed{*seed})
                     : m2u::Parameters<Space>(Space{}, layout)) {}
 
-  static auto batches(m2u::Table const& table, m2u::Interactions const& pairs,
+  static auto batches(m2u::Table const& table,
+                      std::shared_ptr<m2u::Interactions const> const& pairs,
                       m2u::LoaderOptions const& options, std::vector<int> which) {
     return m2u::batches<Space>(
         m2u::InteractionDataset(m2u::TableDataset(table, {"2d"}), atom_counts(table), pairs),
@@ -61,7 +101,8 @@ struct InteractionState final : Engine::State {
     m2u::fail("a model of molecules and proteins can't be explained yet");
   }
 
-  m2u::HostRows predict_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
+  m2u::HostRows predict_interactions(m2u::Table const& table,
+                                     std::shared_ptr<m2u::Interactions const> const& pairs,
                                      std::vector<int> which, int threads) const override {
     auto source =
         batches(table, pairs, {.size = 64, .shuffle = false, .threads = threads}, std::move(which));
@@ -77,18 +118,34 @@ struct InteractionState final : Engine::State {
     return result;
   }
 
-  FinetuneOutcome finetune_interactions(m2u::Table const& table, m2u::Interactions const& pairs,
-                                        std::vector<int> const& train,
+  FinetuneOutcome finetune_interactions(m2u::Table const& table,
+                                        std::shared_ptr<m2u::Interactions const> const& pairs,
+                                        InteractionParts const& parts,
                                         std::function<double()> const& validate,
                                         FinetuneOptions const& options) override {
-    auto source =
-        batches(table, pairs,
-                {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
-    return tune(*this, source, "molecules", validate, options);
+    m2u::LoaderOptions loading{
+        .size = options.batch, .seed = options.seed, .threads = options.threads};
+    auto source = batches(table, pairs, loading, parts.train);
+    if (parts.target.empty()) {
+      return tune(*this, source, "molecules", validate, options);
+    }
+    // A rest of a few pairs would count as much as a batch.
+    loading.drop_last = static_cast<int>(parts.target.size()) > loading.size;
+    AdaptedState adapted(configuration, options);
+    copy_common(values, adapted.values);
+    m2u::AdaptationBatches both(std::move(source), batches(table, pairs, loading, parts.target),
+                                options.adapt.first_epoch);
+    auto const score = [&] {
+      copy_common(adapted.values, values);
+      return validate();
+    };
+    auto outcome = tune(adapted, both, "molecules", score, options, options.adapt.first_epoch);
+    copy_common(adapted.values, values);
+    return outcome;
   }
 
   m2u::ParameterLayout layout;
-  Model model;
+  InteractionModel model;
   m2u::Parameters<Space> values;
 };
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <iostream>
+#include <iterator>
 #include <limits>
 #include <memory>
 
@@ -128,9 +129,8 @@ struct Chunk {
   std::vector<bool> readable;
 };
 
-/// Appends a row for each record of a chunk.
-void add_chunk(MoleculeRows const& job, Chunk const& chunk, Configuration const& configuration,
-               int threads, m2u::Rejects& rejects, Output& output) {
+/// The chunk's records that can be featurised, without what rows do not depend on.
+std::vector<m2u::MoleculeRecord> usable_of(Chunk const& chunk) {
   std::vector<m2u::MoleculeRecord> usable;
   for (std::size_t i = 0; i < chunk.records.size(); ++i) {
     if (chunk.readable[i]) {
@@ -140,25 +140,40 @@ void add_chunk(MoleculeRows const& job, Chunk const& chunk, Configuration const&
       usable.back().targets.clear();
       usable.back().enzymes.clear();
       usable.back().categories.clear();
+      usable.back().extras.clear();
     }
   }
+  return usable;
+}
+
+/// Appends a row for each record of a chunk.
+void add_chunk(MoleculeRows const& job, Chunk const& chunk, Configuration const& configuration,
+               int threads, m2u::Rejects& rejects, Output& output) {
+  auto const usable = usable_of(chunk);
   auto const prepared = m2u::prepare_molecules(usable, graph_only(configuration, threads));
   for (auto const& reject : prepared.rejects.list()) {
     rejects.add(reject);
   }
-  int const rows = prepared.table.size();
-  auto const computed =
-      rows > 0 ? job.compute(prepared.table) : std::vector<m2u::HostRows>(job.parts.size());
   // The table's rows are the records in their order, without those that could not be used.
+  auto const rows = static_cast<std::size_t>(prepared.table.size());
   auto const lines = prepared.table.column<int>("line");
-  int row = 0;
+  std::vector<m2u::MoleculeRecord const*> used;
+  for (auto const& record : chunk.records) {
+    if (used.size() < rows &&
+        lines[static_cast<int>(used.size())][0] == static_cast<int>(record.line)) {
+      used.push_back(&record);
+    }
+  }
+  auto const computed =
+      rows > 0 ? job.compute(prepared.table, used) : std::vector<m2u::HostRows>(job.parts.size());
+  std::ptrdiff_t row = 0;
   std::vector<float> line;
-  for (std::size_t i = 0; i < chunk.records.size(); ++i) {
+  for (auto const& record : chunk.records) {
     line.clear();
-    bool const used = row < rows && lines[row][0] == static_cast<int>(chunk.records[i].line);
+    bool const there = row < std::ssize(used) && used[static_cast<std::size_t>(row)] == &record;
     for (std::size_t p = 0; p < job.parts.size(); ++p) {
       auto const width = static_cast<std::ptrdiff_t>(job.parts[p].width);
-      if (!used) {
+      if (!there) {
         line.insert(line.end(), static_cast<std::size_t>(width),
                     std::numeric_limits<float>::quiet_NaN());
         continue;
@@ -166,56 +181,41 @@ void add_chunk(MoleculeRows const& job, Chunk const& chunk, Configuration const&
       auto const begin = computed[p].values.begin() + row * width;
       line.insert(line.end(), begin, begin + width);
     }
-    row += used ? 1 : 0;
-    output.add(chunk.records[i], line);
+    row += there ? 1 : 0;
+    output.add(record, line);
   }
 }
 
-/// @throws m2u::Error unless the input can be read twice and nothing is written over anything else.
-void check_paths(fs::path const& in, fs::path const& out, fs::path const& rejects) {
-  m2u::expects(!fs::exists(in) || fs::is_regular_file(in), "cannot read ", in.string(),
-               ": it is not a regular file, and it is read twice");
-  auto const same = [](fs::path const& a, fs::path const& b) {
-    return fs::weakly_canonical(a) == fs::weakly_canonical(b);
-  };
-  m2u::expects(!same(in, out), "--out ", out.string(), " would replace the file of --in");
-  m2u::expects(!same(rejects, in) && !same(rejects, out), "--rejects ", rejects.string(),
-               " would replace the file of --in or --out");
-}
-
-}  // namespace
-
-void write_molecule_rows(MoleculeRows const& job, Configuration const& configuration, int threads) {
-  fs::path const out = job.out;
-  fs::path const reject_file =
-      job.rejects.empty() ? fs::path(out.string() + ".rejects.tsv") : fs::path(job.rejects);
-  check_paths(job.in, out, reject_file);
+/// How many records a file has: it stands first in .npy, and shows how far it is.
+int count_records(MoleculeRows const& job) {
   int total = 0;
-  {
-    // The number of rows stands first in .npy, and shows how far it is.
-    m2u::MoleculeReader reader(job.in, job.columns);
-    m2u::MoleculeRecord record;
-    for (std::string problem; reader.next(record, problem);) {
-      ++total;
-    }
+  m2u::MoleculeReader reader(job.in, job.columns);
+  m2u::MoleculeRecord record;
+  for (std::string problem; reader.next(record, problem);) {
+    ++total;
   }
   m2u::expects(total > 0, job.in, " holds no molecule");
-  expect_writable(out);
-  expect_writable(reject_file);
-  auto const output = make_output(out, total, job.parts);
+  return total;
+}
+
+/// Reads all records, chunk by chunk, and gives each its row.
+void add_all(MoleculeRows const& job, Configuration const& configuration, int threads, int total,
+             m2u::Rejects& rejects, Output& output) {
   m2u::MoleculeReader reader(job.in, job.columns);
-  m2u::Rejects rejects;
   Chunk chunk;
   PrepareBar bar;
   std::size_t done = 0;
   auto const flush = [&] {
-    add_chunk(job, chunk, configuration, threads, rejects, *output);
+    add_chunk(job, chunk, configuration, threads, rejects, output);
     done += chunk.records.size();
     bar({done, static_cast<std::size_t>(total), rejects.size()});
     chunk = {};
   };
   m2u::MoleculeRecord record;
   for (std::string problem; reader.next(record, problem);) {
+    if (problem.empty() && job.problem_of) {
+      problem = job.problem_of(record);
+    }
     if (!problem.empty()) {
       rejects.add(record.line, m2u::input_of(record), problem);
     }
@@ -230,18 +230,51 @@ void write_molecule_rows(MoleculeRows const& job, Configuration const& configura
   }
   bar.done();
   m2u::expects(done == static_cast<std::size_t>(total), job.in, " changed while it was read");
-  if (!rejects.empty() || !job.rejects.empty()) {
-    rejects.write(reject_file);  // first: rows of NaN never stand without their reasons
+}
+
+}  // namespace
+
+void check_paths(fs::path const& in, fs::path const& out, fs::path const& rejects) {
+  m2u::expects(!fs::exists(in) || fs::is_regular_file(in), "cannot read ", in.string(),
+               ": it is not a regular file, and it is read twice");
+  auto const same = [](fs::path const& a, fs::path const& b) {
+    return fs::weakly_canonical(a) == fs::weakly_canonical(b);
+  };
+  m2u::expects(!same(in, out), "--out ", out.string(), " would replace the file of --in");
+  m2u::expects(!same(rejects, in) && !same(rejects, out), "--rejects ", rejects.string(),
+               " would replace the file of --in or --out");
+}
+
+void write_rejects(m2u::Rejects const& list, fs::path const& file, bool always) {
+  if (!list.empty() || always) {
+    list.write(file);
   } else {
-    fs::remove(reject_file);  // of an earlier run
+    fs::remove(file);
   }
+}
+
+void tell_of_rows(std::size_t rows, fs::path const& out, m2u::Rejects const& list,
+                  fs::path const& rejects) {
+  std::cout << "wrote " << rows << " rows to " << out.string() << '\n';
+  if (!list.empty()) {
+    std::cerr << "m2umol: warning: " << list.size() << " of " << rows
+              << " records could not be used; their rows are NaN, see " << rejects.string() << '\n';
+  }
+}
+
+void write_molecule_rows(MoleculeRows const& job, Configuration const& configuration, int threads) {
+  fs::path const out = job.out;
+  auto const reject_file = rejects_beside(job.out, job.rejects);
+  check_paths(job.in, out, reject_file);
+  int const total = count_records(job);
+  expect_writable(out);
+  expect_writable(reject_file);
+  auto const output = make_output(out, total, job.parts);
+  m2u::Rejects rejects;
+  add_all(job, configuration, threads, total, rejects, *output);
+  write_rejects(rejects, reject_file, !job.rejects.empty());
   output->commit();
-  std::cout << "wrote " << total << " rows to " << out.string() << '\n';
-  if (!rejects.empty()) {
-    std::cerr << "m2umol: warning: " << rejects.size() << " of " << total
-              << " records could not be used; their rows are NaN, see " << reject_file.string()
-              << '\n';
-  }
+  tell_of_rows(static_cast<std::size_t>(total), out, rejects, reject_file);
 }
 
 }  // namespace m2umol

@@ -13,7 +13,8 @@ template <class Model>
 struct PairsState final : StateOf<Model> {
   using StateOf<Model>::StateOf;
 
-  m2u::HostRows predict_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+  m2u::HostRows predict_pairs(m2u::Table const& table,
+                              std::shared_ptr<m2u::Pairs const> const& pairs,
                               std::vector<int> which, int threads) const override {
     auto source =
         m2u::batches<Space>(dataset(table, pairs),
@@ -21,7 +22,8 @@ struct PairsState final : StateOf<Model> {
     return m2u::predict(Space{}, this->model, this->values, source);
   }
 
-  FinetuneOutcome finetune_pairs(m2u::Table const& table, m2u::Pairs const& pairs,
+  FinetuneOutcome finetune_pairs(m2u::Table const& table,
+                                 std::shared_ptr<m2u::Pairs const> const& pairs,
                                  std::vector<int> const& train,
                                  std::function<double()> const& validate,
                                  FinetuneOptions const& options) override {
@@ -32,7 +34,7 @@ struct PairsState final : StateOf<Model> {
   }
 
  private:
-  static auto dataset(m2u::Table const& table, m2u::Pairs const& pairs) {
+  static auto dataset(m2u::Table const& table, std::shared_ptr<m2u::Pairs const> const& pairs) {
     return m2u::PairDataset(m2u::TableDataset(table, {std::string(Model::hub_modality())}), pairs);
   }
 };

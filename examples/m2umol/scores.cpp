@@ -4,8 +4,6 @@
 #include <algorithm>
 #include <cmath>
 
-#include "m2u/train/class_metrics.hpp"
-
 namespace m2umol {
 
 namespace {
@@ -76,6 +74,12 @@ LabelScores score(m2u::HostRows const& predictions, std::vector<LabelTask> const
     value /= counts[name];
   }
   return scores;
+}
+
+std::map<std::string, double> class_measures(m2u::ClassMetrics const& metrics) {
+  return {{"accuracy", metrics.accuracy},    {"macro_precision", metrics.precision},
+          {"macro_recall", metrics.recall},  {"macro_f1", metrics.f1},
+          {"roc_auc", metrics.roc_auc.mean}, {"pr_auc", metrics.pr_auc}};
 }
 
 double negative_loss(m2u::HostRows const& predictions, std::vector<LabelTask> const& tasks,

@@ -9,6 +9,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "m2u/train/class_metrics.hpp"
 #include "m2u/transfer/embeddings.hpp"
 
 #include "m2umol/labelled.hpp"
@@ -41,6 +42,9 @@ inline char const* main_measure(bool regression) { return regression ? "rmse" : 
 /// @param predictions a row for each of `rows`, in their order  @param tasks labels by row
 LabelScores score(m2u::HostRows const& predictions, std::vector<LabelTask> const& tasks,
                   std::vector<int> const& rows, bool regression);
+
+/// Measures of classes by name.
+std::map<std::string, double> class_measures(m2u::ClassMetrics const& metrics);
 
 /// Minus the mean log loss or squared error: what is better where the main measure says nothing.
 double negative_loss(m2u::HostRows const& predictions, std::vector<LabelTask> const& tasks,

@@ -20,18 +20,22 @@
 
 namespace m2umol {
 
-/// The parts that pre-training made, where the model has them, at their own rate.
-inline std::vector<m2u::ParameterGroup> encoder_groups(m2u::ParameterLayout const& layout,
-                                                       double rate) {
+/// The parts that have a rate of their own, where the model has them: what pre-training made, and
+/// what tells domains apart.
+inline std::vector<m2u::ParameterGroup> rate_groups(m2u::ParameterLayout const& layout,
+                                                    FinetuneOptions const& options) {
   std::vector<m2u::ParameterGroup> groups;
-  for (std::string const scope : {"hub", "to_3d", "to_text", "to_bio", "norm"}) {
-    bool const there =
-        std::any_of(layout.parameters().begin(), layout.parameters().end(),
-                    [&](auto const& entry) { return entry.name.starts_with(scope + "."); });
-    if (there) {
-      groups.push_back({scope, rate, rate == 0.0 ? std::optional(0.0) : std::nullopt});
+  auto const add = [&](std::string const& scope, double rate, std::optional<double> decay) {
+    if (std::any_of(layout.parameters().begin(), layout.parameters().end(),
+                    [&](auto const& entry) { return entry.name.starts_with(scope + "."); })) {
+      groups.push_back({scope, rate, decay});
     }
+  };
+  double const rate = options.encoder_learning_rate;
+  for (char const* const scope : {"hub", "to_3d", "to_text", "to_bio", "norm"}) {
+    add(scope, rate, rate == 0.0 ? std::optional(0.0) : std::nullopt);
   }
+  add("adaptation", options.adapt.learning_rate, std::nullopt);
   return groups;
 }
 
@@ -47,15 +51,18 @@ inline m2u::TrainSchedule schedule_of(FinetuneOptions const& options) {
 
 /// Trains a model on batches with labels, and goes back to the epoch that was best.
 /// @param state has the layout, the model and its values
+/// @param first_epoch from 1: earlier ones are never the best
 template <class State, class Source>
 FinetuneOutcome tune(State& state, Source& source, char const* unit,
-                     std::function<double()> const& validate, FinetuneOptions const& options) {
+                     std::function<double()> const& validate, FinetuneOptions const& options,
+                     int first_epoch = 1) {
   m2u::AdamW<Space> adam{state.values,
                          {.learning_rate = options.learning_rate,
                           .weight_decay = options.weight_decay,
-                          .groups = encoder_groups(state.layout, options.encoder_learning_rate)}};
-  m2u::BestEpoch<Space> best(state.values, validate,
-                             {.highest = options.highest, .patience = options.patience});
+                          .groups = rate_groups(state.layout, options)}};
+  m2u::BestEpoch<Space> best(
+      state.values, validate,
+      {.highest = options.highest, .patience = options.patience, .first = first_epoch});
   m2u::Trainer trainer{state.model,
                        state.values,
                        adam,
