@@ -14,8 +14,13 @@ namespace m2u {
 template <ExecutionSpace S, class R>
 class InferenceCache {
  public:
-  /// Weights in the form that products are made with.
-  PackedFactors<R> packed_weights;
+  /// Where the packed form of a weight is kept: of a parameter or of what is kept here. nullptr for
+  /// others.
+  PackedFactors<R>* packed_weights_for(R const* weight, Vector<R, S> const& parameters) {
+    R const* const first = parameters.data();
+    bool const parameter = weight >= first && weight < first + parameters.extent(0);
+    return parameter || keeps(weight) ? &packed_weights_ : nullptr;
+  }
 
   /// The matrix that `make(matrix)` filled at the first call for these sources and this option.
   /// @param first, second what it is made of; their addresses are what counts
@@ -34,19 +39,20 @@ class InferenceCache {
     return matrix;
   }
 
+ private:
   /// Whether find gave the matrix that begins here: it stays as it is.
   bool keeps(R const* data) const {
     return std::any_of(entries_.begin(), entries_.end(),
                        [&](Entry const& entry) { return entry.matrix.data() == data; });
   }
 
- private:
   struct Entry {
     R const* first;
     R const* second;
     R option;
     Matrix<R, S> matrix;
   };
+  PackedFactors<R> packed_weights_;
   std::vector<Entry> entries_;
 };
 

@@ -3,7 +3,6 @@
 /// Reverse-mode differentiation: ops record how to go back, the tape plays it in reverse.
 #pragma once
 
-#include <cmath>
 #include <cstdint>
 #include <iterator>
 #include <memory>
@@ -24,9 +23,6 @@
 #include "m2u/parameters/parameters.hpp"
 
 namespace m2u {
-
-/// Whether dropout draws and batch norm uses (and updates) the statistics of the batch.
-enum class Mode { training, evaluation };
 
 /// The tape of one step: explicit, never global. It owns the step's memory; `reset` starts the
 /// next.
@@ -88,12 +84,7 @@ class Tape {
   /// Where the packed form of a parameter, or of what is kept of parameters, is kept; nullptr for
   /// other weights and without inference.
   PackedFactors<R>* packed_weights(R const* weight) const {
-    if (!infers()) {
-      return nullptr;
-    }
-    R const* const first = parameters_.values().data();
-    bool const parameter = weight >= first && weight < first + parameters_.values().extent(0);
-    return parameter || cache_->keeps(weight) ? &cache_->packed_weights : nullptr;
+    return infers() ? cache_->packed_weights_for(weight, parameters_.values()) : nullptr;
   }
 
   /// Forgets the step and starts the one with this number. Tensors made before are invalid after.
@@ -167,12 +158,8 @@ class Tape {
   /// there the value is made again. For values that later ops do not take and nobody reads; drop
   /// what a value is made of after it. Values that no op remembers how to make stay.
   void drop(Tensor<S, R> const& tensor) {
-    int const recipe =
-        tensor.differentiable()
-            ? std::exchange(entries_[static_cast<std::size_t>(tensor.entry)].recipe, -1)
-            : -1;
-    if (recipe >= 0) {
-      records_.add_repetition(recipe);
+    if (tensor.differentiable() &&
+        records_.repeat(entries_[static_cast<std::size_t>(tensor.entry)].recipe)) {
       arena_.lend(tensor.value.data(), tensor.value.size() * sizeof(R));
     }
   }
@@ -188,9 +175,7 @@ class Tape {
     bool const accumulate = entry.written;
     if (!accumulate) {
       R* const memory = static_cast<R*>(arena_.allocate(space_, input.value.size() * sizeof(R)));
-      entry.gradient = Matrix<R, S>(memory, input.rows(), input.cols());
-      entry.written = true;
-      entry.owned = true;
+      entry.set(Matrix<R, S>(memory, input.rows(), input.cols()), true);
     }
     return {entry.gradient, accumulate};
   }
@@ -207,9 +192,7 @@ class Tape {
     expects(output != nullptr && output->gradient.data() == output_gradient.data(),
             "Tape::pass_gradient: give the gradient that the backward function was called with");
     if (last_use_) {
-      entry.gradient = output->gradient;
-      entry.written = true;
-      entry.owned = std::exchange(output->owned, false);
+      entry.set(output->gradient, std::exchange(output->owned, false));
     } else {  // another record of the same output still needs it
       auto const [to, accumulate] = gradient(input);
       kernels::scale(space_, output_gradient, R(1), to, accumulate);
@@ -240,14 +223,7 @@ class Tape {
 
   /// The first op whose output holds a value that is not finite, or an empty string. Slow: for
   /// errors. Needs keep_values(true) before the step.
-  std::string first_non_finite_value() const {
-    for (auto const& record : records_.all()) {
-      if (!all_finite(record.output.value)) {
-        return record.name;
-      }
-    }
-    return {};
-  }
+  std::string first_non_finite_value() const { return records_.first_non_finite(space_); }
   /// As backward, and gives the name of the first op, going back from the loss, whose output's
   /// gradient is not finite, or an empty string. Slow: for errors.
   std::string first_non_finite_gradient(Scalar<S, R> const& loss) {
@@ -264,6 +240,11 @@ class Tape {
     bool written = false;
     bool owned = false;  ///< its memory is the tape's to take back
     int recipe = -1;     ///< how its value is made again
+    void set(Matrix<R, S> const& to, bool own) {
+      gradient = to;
+      written = true;
+      owned = own;
+    }
   };
   void* workspace(std::size_t bytes) {
     return current_ >= 0 || infers() ? arena_.scratch(space_, bytes)
@@ -288,7 +269,7 @@ class Tape {
         continue;
       }
       Matrix<R, S> const output_gradient = entry.gradient;  // entries_ may grow in the call
-      if (look && found.empty() && !all_finite(output_gradient)) {
+      if (look && found.empty() && !detail::all_finite(space_, output_gradient)) {
         found = record->name;
       }
       record->run(record->closure, *this, output_gradient);
@@ -311,15 +292,6 @@ class Tape {
   int new_entry(Matrix<R, S> const& gradient) {
     entries_.push_back({gradient, gradient.data() != nullptr});
     return static_cast<int>(entries_.size()) - 1;
-  }
-
-  bool all_finite(Matrix<R, S> const& values) const {
-    for (R const value : to_host(space_, values)) {
-      if (!std::isfinite(value)) {
-        return false;
-      }
-    }
-    return true;
   }
 
   void clear() {

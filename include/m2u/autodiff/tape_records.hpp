@@ -3,6 +3,9 @@
 /// What a tape plays backwards: closures in memory that steps use again.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -13,6 +16,17 @@ namespace m2u {
 
 template <ExecutionSpace S, class R>
 class Tape;
+
+namespace detail {
+
+/// Slow: for errors. Waits for the space.
+template <ExecutionSpace S, class R>
+bool all_finite(S const& space, Matrix<R, S> const& matrix) {
+  auto const values = to_host(space, matrix);
+  return std::all_of(values.begin(), values.end(), [](R value) { return std::isfinite(value); });
+}
+
+}  // namespace detail
 
 /// A closure with what it belongs to.
 template <ExecutionSpace S, class R>
@@ -46,7 +60,7 @@ class TapeRecords {
                         [](void* f) { static_cast<F*>(f)->~F(); }});
   }
 
-  /// Keeps how to make a value again: f(). @return its number for add_repetition
+  /// Keeps how to make a value again: f(). @return its number
   template <class F>
   int remember(Tensor<S, R> const& output, F f) {
     F* const closure = closures_.emplace(std::move(f));
@@ -57,11 +71,24 @@ class TapeRecords {
     return static_cast<int>(recipes_.size()) - 1;
   }
 
-  /// The value is made again here, on the way back.
-  void add_repetition(int recipe) {
-    auto record = recipes_[static_cast<std::size_t>(recipe)];
+  /// The value is made again here, on the way back. @param recipe its number, or negative: there is
+  /// none. Negative afterwards. @return whether there was one
+  bool repeat(int& recipe) {
+    if (recipe < 0) {
+      return false;
+    }
+    auto record = recipes_[static_cast<std::size_t>(std::exchange(recipe, -1))];
     record.destroy = [](void*) {};  // the recipe's
     records_.push_back(record);
+    return true;
+  }
+
+  /// The name of the first op whose output holds a value that is not finite, or an empty string.
+  std::string first_non_finite(S const& space) const {
+    auto const found = std::find_if(records_.begin(), records_.end(), [&](auto const& record) {
+      return !detail::all_finite(space, record.output.value);
+    });
+    return found == records_.end() ? std::string() : found->name;
   }
 
   void clear() {

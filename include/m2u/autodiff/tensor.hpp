@@ -7,6 +7,9 @@
 
 namespace m2u {
 
+/// Whether dropout draws and batch norm uses (and updates) the statistics of the batch.
+enum class Mode { training, evaluation };
+
 /// A matrix on a tape. Cheap to copy; the memory belongs to the tape's arena, to the parameters or
 /// to a batch.
 /// @tparam R float; double where gradients are checked.
