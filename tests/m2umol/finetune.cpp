@@ -20,15 +20,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> cells_of(std::string const& line) {
-  std::istringstream stream(line);
-  std::vector<std::string> cells;
-  for (std::string cell; std::getline(stream, cell, ',');) {
-    cells.push_back(cell);
-  }
-  return cells;
-}
-
 /// The bundled drugs' SMILES with labels that they tell: "aromatic", "halogen" (every fourth
 /// missing), "size" (a number), and a column of parts. Line 4 can't be read.
 std::string labelled_drugs() {

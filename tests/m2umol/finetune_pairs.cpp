@@ -21,15 +21,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<std::string> cells_of(std::string const& line) {
-  std::istringstream stream(line);
-  std::vector<std::string> cells;
-  for (std::string cell; std::getline(stream, cell, ',');) {
-    cells.push_back(cell);
-  }
-  return cells;
-}
-
 /// Rows of a table by their first cell, the line; the header under "line".
 std::map<std::string, std::vector<std::string>> rows_of(fs::path const& table) {
   std::map<std::string, std::vector<std::string>> rows;

@@ -112,4 +112,13 @@ Sample const& sample() {
   return made;
 }
 
+std::vector<std::string> cells_of(std::string const& line) {
+  std::istringstream stream(line);
+  std::vector<std::string> cells;
+  for (std::string cell; std::getline(stream, cell, ',');) {
+    cells.push_back(cell);
+  }
+  return cells;
+}
+
 }  // namespace m2u::test
