@@ -165,6 +165,17 @@ TEST_CASE("parse_smiles gives RDKit's reasons", "[chem]") {
   CHECK(m2u::parse_smiles(" CCO "));
 }
 
+// RDKit leaves its logs disabled when two threads prepare conformers at an unlucky moment.
+TEST_CASE("parse_smiles gives RDKit's reasons while RDKit's log is disabled", "[chem]") {
+  CHECK_FALSE(m2u::parse_smiles("CC)"));  // the log is caught from now on
+  {
+    RDLog::LogStateSetter const disabled;
+    CHECK_THAT(m2u::parse_smiles("CC)").reason, ContainsSubstring("extra close parentheses"));
+    CHECK_FALSE(rdErrorLog->df_enabled);
+  }
+  CHECK(rdErrorLog->df_enabled);
+}
+
 TEST_CASE("RdkitLog keeps each thread's messages apart and gives the log back", "[chem]") {
   m2u::RdkitLog const outer;
   std::vector<std::thread> threads;

@@ -47,15 +47,16 @@ struct ParsedMolecule {
 
 namespace detail {
 
-/// Runs a parser; what RDKit throws or logs becomes the reason.
+/// Runs a parser; what RDKit throws or logs becomes the reason, which is empty where it does
+/// neither.
 template <class Parse>
-ParsedMolecule parse_by(Parse const& parse) {
+ParsedMolecule parse_once(Parse const& parse) {
   RdkitLog const log;
   ParsedMolecule result;
   try {
     parse(result);
     if (result.mol == nullptr) {
-      result.reason = log.reason("RDKit cannot read it");
+      result.reason = log.reason("");
     } else if (result.mol->getNumAtoms() == 0) {
       result.reason = "the molecule has no atoms";
     }
@@ -65,6 +66,22 @@ ParsedMolecule parse_by(Parse const& parse) {
   if (!result.reason.empty()) {
     result.mol.reset();
     result.mol_3d.reset();
+  }
+  return result;
+}
+
+/// `parse_once`, again where the reason is lost because another thread or the program had disabled
+/// RDKit's log.
+template <class Parse>
+ParsedMolecule parse_by(Parse const& parse) {
+  constexpr int most_tries = 16;
+  auto result = parse_once(parse);
+  for (int i = 0; i < most_tries && result.mol == nullptr && result.reason.empty(); ++i) {
+    EnabledErrorLog const enabled;
+    result = parse_once(parse);
+  }
+  if (result.mol == nullptr && result.reason.empty()) {
+    result.reason = "RDKit cannot read it";
   }
   return result;
 }

@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <memory>
+#include <mutex>
 #include <ostream>
 #include <streambuf>
 #include <string>
@@ -70,11 +71,39 @@ inline void install_log(RDLogger& logger, bool keep) {
   logger = std::make_shared<boost::logging::rdLogger>(new std::ostream(buffer));
 }
 
+/// While it lives, RDKit's error log is enabled, whoever disabled it. RDKit itself disables its
+/// logs during some steps and puts back what it found: two threads that do so at once can leave
+/// them disabled for good. One thread at a time.
+class EnabledErrorLog {
+ public:
+  EnabledErrorLog()
+      : lock_(mutex()),
+        log_(rdErrorLog),
+        before_(log_ != nullptr && std::exchange(log_->df_enabled, true)) {}
+  EnabledErrorLog(EnabledErrorLog const&) = delete;
+  EnabledErrorLog& operator=(EnabledErrorLog const&) = delete;
+  ~EnabledErrorLog() {
+    if (log_ != nullptr) {
+      log_->df_enabled = before_;
+    }
+  }
+
+ private:
+  static std::mutex& mutex() {
+    static std::mutex one;
+    return one;
+  }
+
+  std::lock_guard<std::mutex> lock_;
+  RDLogger log_;
+  bool before_;
+};
+
 }  // namespace detail
 
 /// While it lives, RDKit logs nothing from this thread; `reason` gives the first error. Other
-/// threads are not affected. They nest. If the program replaces or disables RDKit's error log after
-/// the first use, there are no reasons to catch.
+/// threads are not affected. They nest. While RDKit's error log is disabled, or if the program puts
+/// another in its place after the first use, there are no reasons to catch.
 class RdkitLog {
  public:
   RdkitLog() : before_(std::exchange(detail::caught_log(), &text_)) {
