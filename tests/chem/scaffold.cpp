@@ -120,6 +120,23 @@ TEST_CASE("random scaffold splits are partitions that the seed determines", "[sc
   CHECK(tests.size() > 5);
 }
 
+TEST_CASE("random scaffold splits keep groups that are too large to validate on for training",
+          "[scaffold]") {
+  Strings scaffolds(50, "");  // as in FreeSolv: half of the molecules have no ring
+  scaffolds.insert(scaffolds.end(), 24, "c1ccccc1");
+  for (int i = 0; i < 26; ++i) {
+    scaffolds.push_back("ring " + std::to_string(i));
+  }
+  for (std::uint64_t seed = 0; seed < 20; ++seed) {
+    INFO("seed " << seed);
+    auto const split = m2u::random_scaffold_split(scaffolds, m2u::Seed{seed});
+    CHECK(split.train.size() == 80);
+    CHECK(split.validation.size() == 10);
+    CHECK(split.test.size() == 10);
+    CHECK(split.train[73] == 73);  // both large groups, which come first, are among them
+  }
+}
+
 TEST_CASE("Morgan fingerprints", "[fingerprint]") {
   auto const ethanol = fingerprint("CCO");
   CHECK(fingerprint("OCC") == ethanol);

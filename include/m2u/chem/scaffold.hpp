@@ -115,8 +115,10 @@ inline ScaffoldSplit scaffold_split(std::span<std::string const> scaffolds,
 }
 
 /// The same with the groups in a random order, which the seed determines, and each part within its
-/// own share, so that the test part gets what is left: at least its share. Many such splits show
-/// how much a result depends on the split.
+/// own share, so that the test part gets what is left: at least its share. Groups that the
+/// validation part could never hold come first, so that they go to training while it has room for
+/// them: half of FreeSolv has no ring, and as a test part would leave nothing to validate on. Many
+/// such splits show how much a result depends on the split.
 inline ScaffoldSplit random_scaffold_split(std::span<std::string const> scaffolds, Seed seed,
                                            SplitShares const& shares = {}) {
   auto const groups = detail::scaffold_groups(scaffolds);
@@ -125,6 +127,10 @@ inline ScaffoldSplit random_scaffold_split(std::span<std::string const> scaffold
                                             stream_of("m2u::random_scaffold_split"))) {
     shuffled.push_back(groups[static_cast<std::size_t>(group)]);
   }
+  std::stable_partition(shuffled.begin(), shuffled.end(), [&](auto const& group) {
+    return static_cast<double>(group.size()) >
+           shares.validation * static_cast<double>(scaffolds.size());
+  });
   return detail::fill_parts(shuffled, shares, scaffolds.size(), detail::ValidationLimit::alone);
 }
 
