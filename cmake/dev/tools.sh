@@ -157,10 +157,10 @@ ${wrong//$'\n'/
 
 # lint [FILE…]: files may be given in any way that names them from the current folder.
 cmd_lint() {
-    local commands=$repo/build/release/compile_commands.json files=() file
+    local commands=$repo/build/lint/compile_commands.json files=() file
     # GCC's omp.h is not clang's.
     need_tool clang-tidy-19 clang-tidy-19 libomp-19-dev
-    with_lock "$(build_lock release)" configure release
+    with_lock "$(build_lock lint)" configure lint
     for file in "$@"; do
         [[ -f $file ]] || die "no file $file"
         files+=("$(realpath -- "$file")")
@@ -172,7 +172,7 @@ cmd_lint() {
     fi
     ((${#files[@]} > 0)) || die "nothing to lint"
     printf '%s\0' "${files[@]}" | in_repository xargs -0 -n 1 -P "$(compile_jobs)" clang-tidy-19 \
-        -p build/release --quiet --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option
+        -p build/lint --quiet --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option
 }
 
 cmd_docs() {

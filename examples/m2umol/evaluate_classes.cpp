@@ -75,17 +75,17 @@ ClassSheet read_classes(std::string const& path) {
 }
 
 /// Predictions with the classes that are true.
-struct Compared {
+struct ComparedClasses {
   std::vector<ClassSheet::Row const*> rows;
   std::vector<std::string> truth;
   int missing = 0;
 };
 
 /// @throws m2u::Error if the table is not the one that was predicted.
-Compared compare(ClassSheet const& sheet, EvaluateArguments const& arguments) {
+ComparedClasses compare(ClassSheet const& sheet, EvaluateArguments const& arguments) {
   m2u::DelimitedReader reader(arguments.data);
   int const type = reader.column(arguments.type);
-  Compared result;
+  ComparedClasses result;
   std::size_t matched = 0;
   m2u::DelimitedRow row;
   for (std::string problem; reader.next(row, problem);) {
@@ -117,7 +117,8 @@ Compared compare(ClassSheet const& sheet, EvaluateArguments const& arguments) {
 }
 
 /// Measures of the chances, or of the likeliest classes alone where there are no chances.
-std::map<std::string, double> measures_of(ClassSheet const& sheet, Compared const& compared) {
+std::map<std::string, double> measures_of(ClassSheet const& sheet,
+                                          ComparedClasses const& compared) {
   bool const whole = !sheet.classes.empty();
   std::unordered_map<std::string, int> numbers;
   auto const number = [&](std::string const& name) {

@@ -27,9 +27,9 @@ using Catch::Matchers::ContainsSubstring;
 using m2u::test::toy_width;
 using ToyGraphs = m2u::test::ToyGraphs<12>;
 
-constexpr float missing = std::numeric_limits<float>::quiet_NaN();
+constexpr float no_label = std::numeric_limits<float>::quiet_NaN();
 
-auto toy_hub(m2u::ParameterLayout& layout) {
+auto small_hub(m2u::ParameterLayout& layout) {
   return m2u::hub(m2u::Gps{layout.scope("hub"),
                            {.width = toy_width,
                             .layers = 1,
@@ -47,7 +47,7 @@ auto fused_model(m2u::ParameterLayout& layout, m2u::LabelLoss loss) {
     return m2u::LinearAdapter{layout.scope(name), toy_width, toy_width};
   };
   return m2u::MultiToUni{
-      toy_hub(layout),
+      small_hub(layout),
       m2u::generator<"text">(adapter("to_text")),
       m2u::generator<"bio">(adapter("to_bio")),
       m2u::shared_norm(m2u::LayerNorm{layout.scope("norm"), toy_width}),
@@ -63,7 +63,7 @@ m2u::Labels toy_labels() {
   for (int sample = 0; sample < ToyGraphs{}.size(); ++sample) {
     int const nodes = m2u::test::toy_graph(sample).nodes;
     labels.values.push_back(nodes > 5 ? 1.0F : 0.0F);
-    labels.values.push_back(sample % 3 == 0 ? missing : (nodes % 2 == 0 ? 1.0F : 0.0F));
+    labels.values.push_back(sample % 3 == 0 ? no_label : (nodes % 2 == 0 ? 1.0F : 0.0F));
   }
   return labels;
 }
@@ -193,7 +193,7 @@ TEMPLATE_LIST_TEST_CASE("a model learns what holds between two samples", "[tasks
   using S = TestType;
   S const space;
   m2u::ParameterLayout layout;
-  m2u::MultiToUni const model{toy_hub(layout),
+  m2u::MultiToUni const model{small_hub(layout),
                               m2u::task<"pairs">(m2u::PairHead{layout.scope("head"),
                                                                {.in = toy_width,
                                                                 .hidden = 16,
