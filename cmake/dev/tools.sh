@@ -172,7 +172,8 @@ cmd_lint() {
     fi
     ((${#files[@]} > 0)) || die "nothing to lint"
     printf '%s\0' "${files[@]}" | in_repository xargs -0 -n 1 -P "$(compile_jobs)" clang-tidy-19 \
-        -p build/lint --quiet --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option
+        -p build/lint --quiet --warnings-as-errors='*' --extra-arg=-Wno-unknown-warning-option \
+        --extra-arg=-Wno-sign-conversion
 }
 
 cmd_docs() {

@@ -182,7 +182,7 @@ class ClosureArena {
   }
 
  private:
-  static constexpr std::size_t chunk_size = 64 * 1024;
+  static constexpr std::size_t chunk_size = std::size_t{64} * 1024;
   struct Chunk {
     alignas(std::max_align_t) std::byte bytes[chunk_size];
   };

@@ -286,7 +286,7 @@ inline PreparedMolecules prepare_molecules(
 /// folder without it is not a data set. An older data set in the folder is replaced.
 /// @throws Error naming the file that can't be written.
 inline void write_prepared(std::filesystem::path const& folder, PreparedMolecules const& prepared) {
-  ShardWriter{folder};  // makes the folder, removes an older dataset.json
+  static_cast<void>(ShardWriter{folder});  // makes the folder, removes an older dataset.json
   auto const path = text_projection_path(folder);
   if (prepared.fit.latent_text != nullptr) {
     prepared.fit.latent_text->save(path);

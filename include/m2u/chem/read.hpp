@@ -229,7 +229,8 @@ class SdfMolecules {
 class MoleculeReader {
  public:
   /// @throws Error naming the file if it can't be read, or listing its columns if one is missing.
-  explicit MoleculeReader(std::filesystem::path path, MoleculeReaderOptions const& options = {}) {
+  explicit MoleculeReader(std::filesystem::path const& path,
+                          MoleculeReaderOptions const& options = {}) {
     auto name = path;
     if (name.extension() == ".gz") {
       name.replace_extension();

@@ -132,7 +132,7 @@ inline void remove_unfinished(std::filesystem::path const& target) {
   auto const folder = target.has_parent_path() ? target.parent_path() : std::filesystem::path(".");
   auto const start = target.filename().string() + ".tmp";
   for (auto const& entry : std::filesystem::directory_iterator(folder, ignored)) {
-    if (entry.path().filename().string().rfind(start, 0) == 0) {
+    if (entry.path().filename().string().starts_with(start)) {
       std::filesystem::remove(entry.path(), ignored);
     }
   }

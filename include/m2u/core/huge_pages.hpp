@@ -22,7 +22,7 @@ inline void advise_huge_pages([[maybe_unused]] void* data, [[maybe_unused]] std:
   std::uintptr_t const first = (start + page - 1) / page * page;
   std::uintptr_t const last = (start + bytes) / page * page;
   if (first < last) {
-    madvise(reinterpret_cast<void*>(first), last - first, MADV_HUGEPAGE);
+    madvise(static_cast<char*>(data) + (first - start), last - first, MADV_HUGEPAGE);
   }
 #endif
 }

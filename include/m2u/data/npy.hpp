@@ -100,7 +100,8 @@ inline std::pair<int, int> npy_shape(std::string_view text, std::string const& n
   int dimensions = 0;
   while (fine && at != end) {
     auto const [after, code] = std::from_chars(at, end, sizes[dimensions < 2 ? dimensions : 1]);
-    fine = code == std::errc{} && sizes[dimensions < 2 ? dimensions : 1] >= 0 && ++dimensions <= 2;
+    fine = code == std::errc{} && sizes[dimensions < 2 ? dimensions : 1] >= 0 && dimensions < 2;
+    ++dimensions;
     for (at = after; at != end && (*at == ',' || *at == ' ');) {
       ++at;
     }

@@ -4,6 +4,8 @@
 /// it is drawn again on the way back instead of being stored.
 #pragma once
 
+#include <cmath>
+
 #include "m2u/core/matrix.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/core/random_lanes.hpp"
@@ -28,7 +30,8 @@ struct DropoutMask {
   /// @param probability in [0, 1), taken to a multiple of 2^-16
   DropoutMask(RandomStream of, float probability)
       : stream(of),
-        threshold(Kokkos::min(65535U, static_cast<std::uint32_t>(probability * 65536.0F + 0.5F))),
+        threshold(
+            Kokkos::min(65535U, static_cast<std::uint32_t>(std::lround(probability * 65536.0F)))),
         kept(65536.0F / static_cast<float>(65536U - threshold)) {}
 
   KOKKOS_INLINE_FUNCTION bool drops() const { return threshold > 0; }

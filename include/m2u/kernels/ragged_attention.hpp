@@ -20,7 +20,7 @@ std::size_t attention_scratch(int longest, int dim, int scores, int transposes) 
 
 /// Fast scratch memory is small everywhere (32 KiB on the host, 48 KiB on a GPU): use it if it
 /// suffices.
-inline int scratch_level(std::size_t bytes) { return bytes <= 24 * 1024 ? 0 : 1; }
+inline int scratch_level(std::size_t bytes) { return bytes <= std::size_t{24} * 1024 ? 0 : 1; }
 
 /// y = concatenated heads of softmax(q kᵀ / √dim) v within each group; log_sums(head · rows + row)
 /// is what the backward pass recomputes the probabilities from.

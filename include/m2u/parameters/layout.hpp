@@ -100,12 +100,12 @@ class Scope {
   /// A matrix parameter. @throws Error if the name is taken or an extent is not positive.
   Slice matrix(std::string const& name, int rows, int cols, Initialiser initialiser) const {
     return layout_->add(layout_->parameters_, layout_->parameter_size_, qualified(name),
-                        {rows, cols}, initialiser);
+                        {rows, cols}, std::move(initialiser));
   }
   /// A vector parameter, a slice of one row.
   Slice vector(std::string const& name, int size, Initialiser initialiser) const {
     return layout_->add(layout_->parameters_, layout_->parameter_size_, qualified(name), {size},
-                        initialiser);
+                        std::move(initialiser));
   }
   /// State of one row that starts at `value`.
   StateSlice state(std::string const& name, int size, float value) const {
@@ -139,7 +139,7 @@ inline Slice ParameterLayout::add(std::vector<LayoutEntry>& entries, std::size_t
           "\" is used twice; give each module its own scope");
   Slice const slice{size, shape.size() == 2 ? shape[0] : 1, shape.back()};
   size += (slice.size() + alignment - 1) / alignment * alignment;
-  entries.push_back({std::move(name), std::move(shape), slice, initialiser});
+  entries.push_back({std::move(name), std::move(shape), slice, std::move(initialiser)});
   return slice;
 }
 

@@ -26,8 +26,8 @@ class BestEpoch {
  public:
   /// @param measure the score of the parameters as they are now, for example on validation samples
   BestEpoch(Parameters<S> const& theta, std::function<double()> measure,
-            BestEpochOptions const& options = {})
-      : theta_(theta), measure_(std::move(measure)), options_(options) {}
+            BestEpochOptions options = {})
+      : theta_(theta), measure_(std::move(measure)), options_(std::move(options)) {}
 
   /// @throws Error if the score is not a number.
   void on_epoch(EpochInfo& info) {

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <iostream>
 #include <optional>
@@ -120,7 +121,7 @@ class ProgressBar {
     return duration(elapsed * (all - done) / std::max(done, 1e-9)) + " left";
   }
   static std::string duration(double seconds) {
-    auto const whole = static_cast<long long>(std::min(seconds, 1e9) + 0.5);
+    auto const whole = std::llround(std::min(seconds, 1e9));
     char text[64];
     if (whole >= 3600) {
       std::snprintf(text, sizeof text, "%lld h %02lld min", whole / 3600, whole / 60 % 60);

@@ -152,7 +152,7 @@ struct Product {
 
   /// A tile of a transposed factor, inner steps on each other.
   static TileFactor<R> gather(TileFactor<R> const& from, int count) {
-    R* const to = gemm_workspace<R, Work::tile>(static_cast<std::size_t>(gemm_depth * tile_rows));
+    R* const to = gemm_workspace<R, Work::tile>(std::size_t{gemm_depth} * tile_rows);
     for (int k = 0; k < count; ++k) {
       std::memcpy(to + k * tile_rows, from.data + k * from.inner, sizeof(R) * tile_rows);
     }
