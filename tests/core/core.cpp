@@ -2,6 +2,7 @@
 #include <filesystem>
 #include <fstream>
 #include <numeric>
+#include <type_traits>
 
 #include <catch2/catch_test_macros.hpp>
 #include <catch2/matchers/catch_matchers_exception.hpp>
@@ -11,6 +12,7 @@
 #include "m2u/core/file.hpp"
 #include "m2u/core/ragged.hpp"
 #include "m2u/core/random.hpp"
+#include "m2u/core/random_lanes.hpp"
 #include "m2u/core/version.hpp"
 #include "support/spaces.hpp"
 
@@ -40,6 +42,32 @@ TEST_CASE("Philox gives the published numbers", "[random]") {
   CHECK(ones.words[1] == 0x41c83b0eU);
   CHECK(ones.words[2] == 0xa20bc7c6U);
   CHECK(ones.words[3] == 0x6d5451fdU);
+  auto const seven = m2u::Philox::block<7>(~0ULL, ~0ULL, ~0ULL);  // Philox4x32-7
+  CHECK(seven.words[0] == 0x5207ddc2U);
+  CHECK(seven.words[1] == 0x45165e59U);
+  CHECK(seven.words[2] == 0x4d8ee751U);
+  CHECK(seven.words[3] == 0x8c52f662U);
+}
+
+TEST_CASE("lanes of Philox blocks are the blocks", "[random]") {
+  auto const compare = []<int rounds>(std::integral_constant<int, rounds>) {
+    // The low word of the counter runs over among the lanes, at once and not at all.
+    for (std::uint64_t const first : {0x0ULL, 0x1FFFFFFFAULL, 0xFFFFFFFFULL, 0x123456789ABULL}) {
+      for (std::uint64_t const step : {1ULL, 4ULL, 1000003ULL}) {
+        m2u::PhiloxLanes<rounds> const lanes(0x9876543210ULL, 0xFEDCBA98765ULL, first, step);
+        for (std::uint64_t l = 0; l < m2u::random_lanes; ++l) {
+          INFO(first << " + " << l << " * " << step << ", " << rounds << " rounds");
+          auto const block =
+              m2u::Philox::block<rounds>(0x9876543210ULL, 0xFEDCBA98765ULL, first + l * step);
+          for (int w = 0; w < 4; ++w) {
+            REQUIRE(lanes.words[w][l] == block.words[w]);
+          }
+        }
+      }
+    }
+  };
+  compare(std::integral_constant<int, 10>{});
+  compare(std::integral_constant<int, 7>{});
 }
 
 TEST_CASE("random streams are uniform and permutations are permutations", "[random]") {

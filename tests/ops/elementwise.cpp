@@ -146,7 +146,7 @@ namespace {
 
 /// Whether dropout keeps element i, said in the plainest way.
 bool keeps(m2u::RandomStream const& stream, std::size_t i, float p) {
-  auto const block = m2u::Philox::block(stream.key, stream.stream, i / 128 * 16 + i % 16);
+  auto const block = m2u::Philox::block<7>(stream.key, stream.stream, i / 128 * 16 + i % 16);
   auto const half = i % 128 / 16;
   auto const bits = block.words[half / 2] >> (half % 2 * 16) & 0xFFFFU;
   return bits >= std::lround(p * 65536.0F);

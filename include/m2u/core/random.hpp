@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Counter-based random numbers: Philox4x32-10 (Salmon et al., SC 2011). A number is a function of
-/// (seed, stream, index) alone, so every execution space and every thread count draws the same.
+/// Counter-based random numbers: Philox4x32 (Salmon et al., SC 2011), of ten rounds by default. A
+/// number is a function of (seed, stream, index) alone, so every execution space and every thread
+/// count draws the same.
 #pragma once
 
 #include <cmath>
@@ -22,15 +23,16 @@ struct Seed {
 struct Philox {
   std::uint32_t words[4];
 
-  KOKKOS_INLINE_FUNCTION
-  static Philox block(std::uint64_t key, std::uint64_t stream, std::uint64_t counter) {
+  template <int rounds = 10>
+  KOKKOS_INLINE_FUNCTION static Philox block(std::uint64_t key, std::uint64_t stream,
+                                             std::uint64_t counter) {
     std::uint32_t c0 = static_cast<std::uint32_t>(counter);
     std::uint32_t c1 = static_cast<std::uint32_t>(counter >> 32);
     std::uint32_t c2 = static_cast<std::uint32_t>(stream);
     std::uint32_t c3 = static_cast<std::uint32_t>(stream >> 32);
     std::uint32_t k0 = static_cast<std::uint32_t>(key);
     std::uint32_t k1 = static_cast<std::uint32_t>(key >> 32);
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < rounds; ++round) {
       std::uint64_t const p0 = static_cast<std::uint64_t>(0xD2511F53U) * c0;
       std::uint64_t const p1 = static_cast<std::uint64_t>(0xCD9E8D57U) * c2;
       c0 = static_cast<std::uint32_t>(p1 >> 32) ^ c1 ^ k0;

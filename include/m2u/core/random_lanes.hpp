@@ -46,24 +46,24 @@ inline void multiply_lanes(LaneWords const& a, std::uint32_t factor, LaneWords& 
 }  // namespace detail
 
 /// The words of the lanes' blocks: word w of lane l is words[w][l] of
-/// Philox::block(key, stream, first + l · step).
+/// Philox::block<rounds>(key, stream, first + l · step); step < 2^28.
+template <int rounds = 10>
 struct PhiloxLanes {
   detail::LaneWords words[4];
 
   PhiloxLanes(std::uint64_t key, std::uint64_t stream, std::uint64_t first, std::uint64_t step) {
     using detail::LaneWords;
-    LaneWords c0;
-    LaneWords c1;
-    for (int l = 0; l < random_lanes; ++l) {
-      std::uint64_t const counter = first + static_cast<std::uint64_t>(l) * step;
-      c0[l] = static_cast<std::uint32_t>(counter);
-      c1[l] = static_cast<std::uint32_t>(counter >> 32U);
-    }
+    // By vectors: lane by lane they would go through memory.
+    LaneWords const lane = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+    auto const low = static_cast<std::uint32_t>(first);
+    LaneWords c0 = lane * static_cast<std::uint32_t>(step) + low;
+    LaneWords const carry = (LaneWords)(c0 < low);  // all ones where the low word ran over
+    LaneWords c1 = LaneWords{} + static_cast<std::uint32_t>(first >> 32U) - carry;
     LaneWords c2 = LaneWords{} + static_cast<std::uint32_t>(stream);
     LaneWords c3 = LaneWords{} + static_cast<std::uint32_t>(stream >> 32U);
     auto k0 = static_cast<std::uint32_t>(key);
     auto k1 = static_cast<std::uint32_t>(key >> 32U);
-    for (int round = 0; round < 10; ++round) {
+    for (int round = 0; round < rounds; ++round) {
       LaneWords high0;
       LaneWords low0;
       LaneWords high2;

@@ -145,7 +145,8 @@ KOKKOS_INLINE_FUNCTION void drop_attention(Team const& /*team*/, AttentionDropou
           start + static_cast<std::uint64_t>(i) * blocks + static_cast<std::uint64_t>(j / 8);
       R* const line = tile + j * padded + i;
       if constexpr (on_host<typename Team::execution_space>) {
-        PhiloxLanes const random(mask.stream.key, mask.stream.stream, first, blocks);
+        PhiloxLanes<DropoutMask::rounds> const random(mask.stream.key, mask.stream.stream, first,
+                                                      blocks);
         for (int h = 0; h < 8; ++h) {
           R factor[random_lanes];
           random.choose(h, mask.threshold, dropped, kept, factor);
@@ -154,7 +155,8 @@ KOKKOS_INLINE_FUNCTION void drop_attention(Team const& /*team*/, AttentionDropou
           }
         }
       } else {
-        auto const random = Philox::block(mask.stream.key, mask.stream.stream, first);
+        auto const random =
+            Philox::block<DropoutMask::rounds>(mask.stream.key, mask.stream.stream, first);
         for (int h = 0; h < 8; ++h) {
           auto const bits = random.words[h / 2] >> (16 * (h % 2)) & 0xFFFFU;
           line[h * padded] *= static_cast<R>(bits < mask.threshold ? dropped : kept);

@@ -105,20 +105,25 @@ inline void add_moment_panel(MomentEdges<R> const& e, int group, int feature, in
       }
     }
   }
-  for (int f = 0; f < chunk; ++f) {
-    std::ptrdiff_t const at = static_cast<std::ptrdiff_t>(feature + f) * e.cols + col;
-    R const* const x = e.x + static_cast<std::ptrdiff_t>(group) * e.cols + col;
-    for (int v = 0; v < vectors; ++v) {
-      int const c = v * lanes;
-      if (y != nullptr) {
-        R* const to = y + col + c;
-        backend::store_vector(
-            to, backend::load_vector(to) + backend::load_vector(e.filter + at + c) * moment[f][v]);
+  std::ptrdiff_t const cols = e.cols;
+  std::ptrdiff_t const first = feature * cols + col;
+  M2U_UNROLL(4)
+  for (int v = 0; v < vectors; ++v) {
+    int const c = v * lanes;
+    if (y != nullptr) {
+      V sum = backend::load_vector(y + col + c);
+      M2U_UNROLL(16)
+      for (int f = 0; f < chunk; ++f) {
+        sum += backend::load_vector(e.filter + first + f * cols + c) * moment[f][v];
       }
-      if (dw != nullptr) {
-        R* const to = dw + at + c;
-        backend::store_vector(
-            to, backend::load_vector(to) + backend::load_vector(x + c) * moment[f][v]);
+      backend::store_vector(y + col + c, sum);
+    }
+    if (dw != nullptr) {
+      V const x = backend::load_vector(e.x + group * cols + col + c);
+      M2U_UNROLL(16)
+      for (int f = 0; f < chunk; ++f) {
+        R* const to = dw + first + f * cols + c;
+        backend::store_vector(to, backend::load_vector(to) + x * moment[f][v]);
       }
     }
   }
@@ -173,30 +178,35 @@ void filtered_moments(S const& space, MomentEdges<R> const& edges, int groups,
         std::ptrdiff_t const size = static_cast<std::ptrdiff_t>(edges.count) * cols;
         R* const block = sums ? dw.data() + team.league_rank() * size : nullptr;
         int const pieces = (cols + width - 1) / width;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, pieces), [&](int piece) {
-          int const from = piece * width;
-          int const to = Kokkos::min(cols, from + width);
-          for (int f = 0; f < edges.count && sums; ++f) {
-            for (int c = from; c < to; ++c) {
-              block[static_cast<std::ptrdiff_t>(f) * cols + c] = R(0);
+        // On the host group by group: its edges' features stay in cache for all columns.
+        int const at_once = on_host<S> ? 1 : per_block;
+        for (int begin = first; begin < last; begin += at_once) {
+          int const end = Kokkos::min(last, begin + at_once);
+          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, pieces), [&](int piece) {
+            int const from = piece * width;
+            int const to = Kokkos::min(cols, from + width);
+            for (int f = 0; f < edges.count && sums && begin == first; ++f) {
+              for (int c = from; c < to; ++c) {
+                block[static_cast<std::ptrdiff_t>(f) * cols + c] = R(0);
+              }
             }
-          }
-          for (int group = first; group < last; ++group) {
-            R* const out = y.data() == nullptr
-                               ? nullptr
-                               : y.data() + static_cast<std::ptrdiff_t>(group) * cols;
-            for (int c = from; c < to && out != nullptr && !accumulate; ++c) {
-              out[c] = R(0);
+            for (int group = begin; group < end; ++group) {
+              R* const out = y.data() == nullptr
+                                 ? nullptr
+                                 : y.data() + static_cast<std::ptrdiff_t>(group) * cols;
+              for (int c = from; c < to && out != nullptr && !accumulate; ++c) {
+                out[c] = R(0);
+              }
+              if (on_host<S> && to - from == width) {
+                detail::add_all_moments<on_host<S>>(edges, group, from, out, block);
+                continue;
+              }
+              for (int c = from; c < to; ++c) {
+                detail::add_all_moments<false>(edges, group, c, out, block);
+              }
             }
-            if (on_host<S> && to - from == width) {
-              detail::add_all_moments<on_host<S>>(edges, group, from, out, block);
-              continue;
-            }
-            for (int c = from; c < to; ++c) {
-              detail::add_all_moments<false>(edges, group, c, out, block);
-            }
-          }
-        });
+          });
+        }
       });
 }
 

@@ -21,6 +21,9 @@ namespace m2u::kernels {
 struct DropoutMask {
   static constexpr int blocks = 16;
   static constexpr int group = 8 * blocks;
+  /// Of Philox: the fewest that pass all of TestU01's BigCrush (Salmon et al. 2011). What is
+  /// dropped needs no margin beyond that, and these numbers are many.
+  static constexpr int rounds = 7;
 
   RandomStream stream;
   std::uint32_t threshold = 0;  ///< dropped where the bits are below it; 0: nothing is
@@ -44,7 +47,7 @@ struct DropoutMask {
   template <class R>
   void group_factors(std::size_t index, R (&to)[8][blocks]) const {
     static_assert(blocks == random_lanes);
-    PhiloxLanes const random(stream.key, stream.stream, index * blocks, 1);
+    PhiloxLanes<rounds> const random(stream.key, stream.stream, index * blocks, 1);
     for (int h = 0; h < 8; ++h) {
       random.choose(h, threshold, 0.0F, kept, to[h]);
     }
@@ -53,8 +56,8 @@ struct DropoutMask {
   /// The factors of elements 16 h + b of a group, h = 0 … 7.
   template <class R>
   KOKKOS_INLINE_FUNCTION void lane_factors(std::size_t index, int b, R (&to)[8]) const {
-    auto const random =
-        Philox::block(stream.key, stream.stream, index * blocks + static_cast<std::uint64_t>(b));
+    auto const random = Philox::block<rounds>(stream.key, stream.stream,
+                                              index * blocks + static_cast<std::uint64_t>(b));
     for (int w = 0; w < 4; ++w) {
       to[2 * w] = static_cast<R>(factor(random.words[w] & 0xFFFFU));
       to[2 * w + 1] = static_cast<R>(factor(random.words[w] >> 16U));

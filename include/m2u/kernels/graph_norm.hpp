@@ -3,6 +3,9 @@
 /// Device code: normalisation of each column over the rows of each group.
 #pragma once
 
+#include <cstddef>
+#include <type_traits>
+
 #include "m2u/core/matrix.hpp"
 #include "m2u/core/ragged.hpp"
 #include "m2u/kernels/elementwise.hpp"
@@ -64,37 +67,53 @@ void graph_norm_sums(S const& space, Matrix<R, S> const& x, Ragged<S> const& gro
                      Matrix<R, S> const& mean, Matrix<R, S> const& scale, Matrix<R, S> const& dy,
                      Matrix<R, S> const& dweight, Matrix<R, S> const& dbias,
                      Matrix<R, S> const& dshare) {
+  constexpr int width = on_host<S> ? 32 : 1;  // columns that stay in registers
   int const cols = x.extent_int(1);
   auto const offsets = groups.offsets;
   Kokkos::parallel_for(
       "m2u::kernels::graph_norm_sums", team_policy(space, groups.groups),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         std::ptrdiff_t const row = static_cast<std::ptrdiff_t>(team.league_rank()) * cols;
-        R const* const m = mean.data() + row;
-        R const* const r = scale.data() + row;
-        R const* const w = weight.data();
-        R const* const s = share.data();
-        R* const scaled = dweight.data() + row;
-        R* const plain = dbias.data() + row;
-        R* const shift = dshare.data() + row;
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          scaled[j] = R(0);
-          plain[j] = R(0);
-        });
+        int const first = offsets(team.league_rank());
         int const last = offsets(team.league_rank() + 1);
-        for (int i = offsets(team.league_rank()); i < last; ++i) {
-          R const* const in = x.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          R const* const gradient = dy.data() + static_cast<std::ptrdiff_t>(i) * cols;
-          Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-            scaled[j] += gradient[j] * (in[j] - s[j] * m[j]) * r[j];
-            plain[j] += gradient[j];
-          });
-        }
-        // Σ dh = r w (Σ dy - Σ ĥ · mean of dy ĥ), and the mean of ĥ is r (1 - share) mean.
-        Kokkos::parallel_for(Kokkos::TeamVectorRange(team, cols), [&](int j) {
-          R const centre = r[j] * (R(1) - s[j]) * m[j];
-          shift[j] = -m[j] * r[j] * w[j] * (plain[j] - centre * scaled[j]);
-        });
+        Kokkos::parallel_for(
+            Kokkos::TeamVectorRange(team, (cols + width - 1) / width), [&](int piece) {
+              int const begin = piece * width;
+              int const count = Kokkos::min(width, cols - begin);
+              R scaled[width] = {};
+              R plain[width] = {};
+              R shifted[width] = {};
+              for (int c = 0; c < count; ++c) {
+                shifted[c] = share.data()[begin + c] * mean.data()[row + begin + c];
+              }
+              auto const add_rows = [&](auto columns) {
+                for (int i = first; i < last; ++i) {
+                  auto const at = static_cast<std::ptrdiff_t>(i) * cols + begin;
+                  R const* const in = x.data() + at;
+                  R const* const gradient = dy.data() + at;
+                  for (int c = 0; c < columns; ++c) {
+                    scaled[c] += gradient[c] * (in[c] - shifted[c]);
+                    plain[c] += gradient[c];
+                  }
+                }
+              };
+              if (count == width) {  // an extent known to the compiler stays in registers
+                add_rows(std::integral_constant<int, width>{});
+              } else {
+                add_rows(count);
+              }
+              // Σ dh = r w (Σ dy - Σ ĥ · mean of dy ĥ), and the mean of ĥ is r (1 - share) mean.
+              for (int c = 0; c < count; ++c) {
+                std::ptrdiff_t const j = row + begin + c;
+                R const m = mean.data()[j];
+                R const r = scale.data()[j];
+                R const centre = r * (R(1) - share.data()[begin + c]) * m;
+                dweight.data()[j] = scaled[c] * r;
+                dbias.data()[j] = plain[c];
+                dshare.data()[j] =
+                    -m * r * weight.data()[begin + c] * (plain[c] - centre * scaled[c] * r);
+              }
+            });
       });
 }
 

@@ -101,6 +101,7 @@ void ragged_attention_backward(S const& space, Matrix<R, S> const& qkv, Ragged<S
         auto const at = attention_head<S, R>(qkv, offsets, heads, team.league_rank() / heads, head);
         prefetch_next_group(team, offsets.data(), heads, qkv.data(), 3 * width);
         prefetch_next_group(team, offsets.data(), heads, dy.data(), width);
+        prefetch_next_group(team, offsets.data(), heads, dqkv.data(), 3 * width);
         int const tile = query_tile<S>(longest);
         auto* const p = static_cast<R*>(team.team_scratch(level).get_shmem_aligned(bytes, 64));
         R* const dp = p + score_size<S>(longest);
