@@ -119,8 +119,10 @@ void add_model_options(CLI::App& command, FinetuneArguments& a) {
       ->required()
       ->check(not_empty());
   command
-      .add_option("--head", a.head,
-                  "fusion of the 2D vector with the generated ones, or the 2D vector alone")
+      .add_option(
+          "--head", a.head,
+          "fusion of the 2D vector with the generated ones (regression: 2d), or the 2D vector "
+          "alone")
       ->check(CLI::IsMember({"fusion", "2d"}))
       ->capture_default_str();
   command.add_option("--hidden", a.hidden, "Units of the head (ddi: 256)")
@@ -185,6 +187,8 @@ void set_task_defaults(CLI::App const& command, FinetuneArguments& a) {
     a.hidden = command.count("--hidden") == 0 ? 256 : a.hidden;  // as published
   } else if (a.task == "dti") {
     a.training.batch = batch ? 64 : a.training.batch;  // DrugBAN's
+  } else if (a.task == "regression" && command.count("--head") == 0) {
+    a.head = "2d";  // fusion scales each molecule's vector, and loses how large the molecule is
   }
 }
 

@@ -175,6 +175,10 @@ TEST_CASE("m2umol finetune predicts numbers in their units") {
   auto const run = t.metrics().at("runs").at(0);
   // SMILES have about 30 letters; the sum over atoms knows how many.
   CHECK(run.at("train").at("mean").at("r2").get<double>() > 0.7);
+  CHECK(t.metrics().at("head") == "2d");
+  succeed(t.finetune(
+      {"--labels", "size", "--task", "regression", "--epochs", "1", "--head", "fusion"}));
+  CHECK(t.metrics().at("head") == "fusion");
 }
 
 TEST_CASE("m2umol finetune gives the same bytes on two runs, and others with another seed") {
