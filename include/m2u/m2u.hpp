@@ -12,6 +12,7 @@
 #include "m2u/core/ragged.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/core/space.hpp"
+#include "m2u/core/square_roots.hpp"
 #include "m2u/core/version.hpp"
 #include "m2u/core/vocabularies.hpp"
 

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <numeric>
 #include <type_traits>
 
@@ -13,6 +16,7 @@
 #include "m2u/core/ragged.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/core/random_lanes.hpp"
+#include "m2u/core/square_roots.hpp"
 #include "m2u/core/version.hpp"
 #include "support/spaces.hpp"
 
@@ -68,6 +72,21 @@ TEST_CASE("lanes of Philox blocks are the blocks", "[random]") {
   };
   compare(std::integral_constant<int, 10>{});
   compare(std::integral_constant<int, 7>{});
+}
+
+TEST_CASE("square roots of many numbers are those of std::sqrt", "[core]") {
+  float x[37];  // vectors and what is left
+  for (int i = 0; i < 37; ++i) {
+    x[i] = i == 0 ? 0.0F
+                  : std::ldexp(m2u::RandomStream{1, 2}.uniform(static_cast<std::uint64_t>(i)),
+                               4 * i - 80);
+  }
+  float roots[37];
+  std::copy(std::begin(x), std::end(x), roots);
+  m2u::square_roots(roots);
+  for (int i = 0; i < 37; ++i) {
+    CHECK(roots[i] == std::sqrt(x[i]));
+  }
 }
 
 TEST_CASE("random streams are uniform and permutations are permutations", "[random]") {

@@ -3,7 +3,9 @@
 /// Device code: gradient norm, clipping and parameter updates over the flat buffers.
 #pragma once
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/matrix.hpp"
+#include "m2u/core/square_roots.hpp"
 
 namespace m2u {
 
@@ -151,13 +153,31 @@ void adam_update(S const& space, AdamStep const& step, Vector<StepGuard, S> cons
           float* const m = all_m + at;
           float* const v = all_v + at;
           float* const w = all_w + at;
-          Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, parameter_block), [&](int i) {
+          auto const moments = [&](int i) {
             float const gradient = scale * g[i] + added * w[i];
             m[i] = step.beta1 * m[i] + step.keep1 * gradient;
             v[i] = step.beta2 * v[i] + step.keep2 * gradient * gradient;
-            float const width = Kokkos::sqrt(v[i]) * step.root_correction + step.epsilon;
+            return v[i];
+          };
+          auto const update = [&](int i, float root) {
+            float const width = root * step.root_correction + step.epsilon;
             w[i] = kept * w[i] - rate * m[i] / width;
-          });
+          };
+          if constexpr (on_host<S>) {
+            float roots[parameter_block];
+            M2U_INDEPENDENT
+            for (int i = 0; i < parameter_block; ++i) {
+              roots[i] = moments(i);
+            }
+            square_roots(roots);
+            M2U_INDEPENDENT
+            for (int i = 0; i < parameter_block; ++i) {
+              update(i, roots[i]);
+            }
+          } else {
+            Kokkos::parallel_for(Kokkos::ThreadVectorRange(team, parameter_block),
+                                 [&](int i) { update(i, Kokkos::sqrt(moments(i))); });
+          }
         });
       });
 }
