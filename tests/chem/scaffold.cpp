@@ -31,8 +31,8 @@ Ints fingerprint(std::string const& smiles, m2u::MorganOptions const& options = 
 /// 40 rows of 12 scaffolds of several sizes.
 Strings many() {
   Strings scaffolds;
-  for (int i = 0; i < 40; ++i) {
-    scaffolds.push_back("s" + std::to_string((i * i) % 23 % 12));
+  for (int i = 0; i < 120; ++i) {  // 2 to 8 rows of a kind
+    scaffolds.push_back("s" + std::to_string((i * i) % 97 % 40));
   }
   return scaffolds;
 }
@@ -97,9 +97,9 @@ TEST_CASE("random scaffold splits are partitions that the seed determines", "[sc
     auto const split = m2u::random_scaffold_split(scaffolds, m2u::Seed{seed});
     CHECK(m2u::random_scaffold_split(scaffolds, m2u::Seed{seed}).test == split.test);
     tests.insert(split.test);
-    CHECK(split.train.size() <= 32);
-    CHECK(split.validation.size() <= 4);
-    CHECK(split.test.size() >= 4);
+    CHECK(split.train.size() <= 96);
+    CHECK(split.validation.size() <= 12);
+    CHECK(split.test.size() >= 12);
     Ints all;
     std::set<std::string> seen;
     for (auto const* const part : {&split.train, &split.validation, &split.test}) {
@@ -114,10 +114,10 @@ TEST_CASE("random scaffold splits are partitions that the seed determines", "[sc
       all.insert(all.end(), part->begin(), part->end());
     }
     std::sort(all.begin(), all.end());
-    CHECK(all.size() == 40);
+    CHECK(all.size() == 120);
     CHECK(std::unique(all.begin(), all.end()) == all.end());
   }
-  CHECK(tests.size() > 5);
+  CHECK(tests.size() > 15);
 }
 
 TEST_CASE("random scaffold splits keep groups that are too large to validate on for training",
