@@ -91,7 +91,7 @@ void run_seeds(FinetuneArguments const& arguments, Configuration const& configur
                 job.title.c_str(), outcome.best_score, run.note.c_str());
     std::fflush(stdout);
     for (auto const& [name, value] : run.test) {
-      all[name].push_back(value);
+      all[name].emplace_back(value);
     }
   }
   finish_runs(job.json, all, arguments);

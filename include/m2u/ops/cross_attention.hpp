@@ -41,7 +41,8 @@ void cross_attention_backward(Tape<S, R>& tape, Tensor<S, R> const& query, Tenso
                               Tensor<S, R> const& values, int heads, Matrix<R, S> const& p,
                               Matrix<R, S> const& kept, Matrix<R, S> const& dy) {
   auto const& space = tape.space();
-  R const scale = R(1) / std::sqrt(static_cast<R>(query.cols() / heads));
+  int const dim = query.cols() / heads;
+  R const scale = R(1) / std::sqrt(static_cast<R>(dim));
   auto const dscores = tape.matrix(p.extent_int(0), p.extent_int(1));
   if (query.differentiable() || keys.differentiable()) {
     kernels::cross_attention_scores_backward(space, p, kept, values.value, dy, heads, dscores);
