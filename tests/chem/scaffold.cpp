@@ -28,10 +28,10 @@ Ints fingerprint(std::string const& smiles, m2u::MorganOptions const& options = 
   return m2u::morgan_fingerprint(*parsed.mol, options);
 }
 
-/// 40 rows of 12 scaffolds of several sizes.
+/// 120 rows of 31 scaffolds, 2 to 8 rows of each.
 Strings many() {
   Strings scaffolds;
-  for (int i = 0; i < 120; ++i) {  // 2 to 8 rows of a kind
+  for (int i = 0; i < 120; ++i) {
     scaffolds.push_back("s" + std::to_string((i * i) % 97 % 40));
   }
   return scaffolds;
