@@ -9,12 +9,8 @@
 #include <sstream>
 
 #include "m2u/core/version.hpp"
+#include "m2u/linalg/backend/eigen.hpp"
 #include "m2u/linalg/gemm.hpp"
-
-#if !defined(EIGEN_DONT_PARALLELIZE)
-#define EIGEN_DONT_PARALLELIZE
-#endif
-#include <Eigen/Core>
 
 namespace m2umol {
 char const* git_revision();  // of examples/m2umol/revision.cpp
@@ -88,7 +84,8 @@ class OpenBlas {
   }
   explicit operator bool() const { return sgemm_ != nullptr; }
   /// c = a · b, row-major.
-  void operator()(ProductSize const& size, float const* a, float const* b, float* c) const {
+  template <class R>
+  void operator()(ProductSize const& size, R const* a, R const* b, R* c) const {
     constexpr int row_major = 101;
     constexpr int no_transpose = 111;
     sgemm_(row_major, no_transpose, no_transpose, size.rows, size.cols, size.inner, 1.0F, a,
@@ -101,21 +98,21 @@ class OpenBlas {
   Sgemm* sgemm_ = nullptr;
 };
 
-/// Eigen's product, single-threaded on an equal share of the rows in each thread.
-void eigen_product(Space const& space, ProductSize const& size, float const* a, float const* b,
+/// Eigen's product, single-threaded on an equal share of the rows in each thread. Of hosts alone.
+template <m2u::ExecutionSpace S>
+void eigen_product(S const& space, ProductSize const& size, float const* a, float const* b,
                    float* c) {
   using Rows = Eigen::Matrix<float, Eigen::Dynamic, Eigen::Dynamic, Eigen::RowMajor>;
   int const threads = space.concurrency();
   int const share = (size.rows + threads - 1) / threads;
-  Kokkos::parallel_for(
-      "m2u::bench::eigen", Kokkos::RangePolicy<Space>(space, 0, threads), [=](int t) {
-        int const first = std::min(size.rows, t * share);
-        int const rows = std::min(share, size.rows - first);
-        std::ptrdiff_t const skip = first;
-        Eigen::Map<Rows> result(c + skip * size.cols, rows, size.cols);
-        result.noalias() = Eigen::Map<Rows const>(a + skip * size.inner, rows, size.inner) *
-                           Eigen::Map<Rows const>(b, size.inner, size.cols);
-      });
+  Kokkos::parallel_for("m2u::bench::eigen", Kokkos::RangePolicy<S>(space, 0, threads), [=](int t) {
+    int const first = std::min(size.rows, t * share);
+    int const rows = std::min(share, size.rows - first);
+    std::ptrdiff_t const skip = first;
+    Eigen::Map<Rows> result(c + skip * size.cols, rows, size.cols);
+    result.noalias() = Eigen::Map<Rows const>(a + skip * size.inner, rows, size.inner) *
+                       Eigen::Map<Rows const>(b, size.inner, size.cols);
+  });
   space.fence();
 }
 
@@ -134,7 +131,10 @@ double peak_rss_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024.0;
 }
 
-SgemmPeak measure_sgemm(Space const& space, ProductSize const& size) {
+namespace {
+
+template <m2u::ExecutionSpace S>
+SgemmPeak measure_sgemm_on(S const& space, ProductSize const& size) {
   auto const matrix = [&](int rows, int cols, float value) {
     auto const m = m2u::make_matrix<float>(space, "m2u::bench::matrix", rows, cols);
     Kokkos::deep_copy(space, m, value);
@@ -148,7 +148,7 @@ SgemmPeak measure_sgemm(Space const& space, ProductSize const& size) {
     m2u::gemm(space, a, b, c);
     space.fence();
   });
-  if constexpr (m2u::on_host<Space>) {
+  if constexpr (m2u::on_host<S>) {
     peak.eigen =
         best_rate(size.flop(), [&] { eigen_product(space, size, a.data(), b.data(), c.data()); });
     if (OpenBlas const openblas(space.concurrency()); openblas) {
@@ -156,6 +156,12 @@ SgemmPeak measure_sgemm(Space const& space, ProductSize const& size) {
     }
   }
   return peak;
+}
+
+}  // namespace
+
+SgemmPeak measure_sgemm(Space const& space, ProductSize const& size) {
+  return measure_sgemm_on(space, size);
 }
 
 nlohmann::json to_json(SgemmPeak const& peak) {

@@ -2,6 +2,8 @@
 #include "m2u/transfer/multi_to_uni.hpp"
 
 #include <cmath>
+#include <type_traits>
+#include <utility>
 
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -31,6 +33,13 @@ static_assert(m2u::Objective<m2u::NtXent> && m2u::Objective<m2u::SymmetricInfoNc
               m2u::Objective<m2u::Cosine>);
 static_assert(m2u::JointObjective<m2u::ModalityClassifier>);
 static_assert(m2u::TrainableModel<decltype(make_toy_model().model), Default>);
+// Names of any length up to 31 characters.
+static_assert(decltype(m2u::hub(std::declval<m2u::Gps>()))::modality() == "2d");
+static_assert(m2u::Hub<"", m2u::Gps>::modality().empty());
+static_assert(m2u::Hub<"é 345678", m2u::Gps>::modality() == "é 345678");
+static_assert(m2u::Hub<"a name of thirty-one characters", m2u::Gps>::modality() ==
+              "a name of thirty-one characters");
+static_assert(!std::is_same_v<m2u::Hub<"text", m2u::Gps>, m2u::Hub<"texts", m2u::Gps>>);
 // … and negative.
 struct NotAnEncoder {
   template <class S>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// The library's macros: hints to the host's compiler for loops. nvcc's front end knows neither and
-/// warns, so it sees nothing.
+/// The library's macros: hints to the host's compiler for loops, of which nvcc's front end sees
+/// nothing, as it knows neither and warns; and what nvcc needs to be told.
 #pragma once
 
 #if defined(__CUDACC__) || !defined(__GNUC__)
@@ -17,4 +17,12 @@
 #define M2U_UNROLL(times) M2U_PRAGMA(GCC unroll times)
 /// Before a loop: its steps do not depend on each other.
 #define M2U_INDEPENDENT M2U_PRAGMA(GCC ivdep)
+#endif
+
+/// Before a function for host and device of which a branch of `if constexpr` calls what is for the
+/// host alone: nvcc warns of that where the function is used on the host.
+#if defined(__CUDACC__)
+#define M2U_HOST_BRANCH _Pragma("nv_exec_check_disable")
+#else
+#define M2U_HOST_BRANCH
 #endif

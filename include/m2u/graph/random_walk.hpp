@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <memory>
 #include <vector>
 
 #include "m2u/graph/graph_record.hpp"
@@ -67,18 +68,23 @@ struct WalkLanes {
   Values values = {};
 };
 
-/// Scratch of the walks: a value per node and lane, now and after the next step.
+/// Scratch of the walks: a value per node and lane, now and after the next step. (nvcc does not
+/// take a std::vector of the compiler's vectors.)
 struct WalkState {
-  explicit WalkState(std::size_t nodes) : now(nodes), next(nodes) {}
+  explicit WalkState(std::size_t node_count)
+      : nodes(node_count),
+        now(std::make_unique<WalkLanes[]>(nodes)),
+        next(std::make_unique<WalkLanes[]>(nodes)) {}
   /// Puts each lane at its start.
   void begin(std::size_t first_start, std::size_t starts, std::vector<double> const& value) {
-    std::fill(now.begin(), now.end(), WalkLanes{});
+    std::fill_n(now.get(), nodes, WalkLanes{});
     for (std::size_t lane = 0; lane < starts; ++lane) {
       now[first_start + lane].values[lane] = value[first_start + lane];
     }
   }
-  std::vector<WalkLanes> now;
-  std::vector<WalkLanes> next;
+  std::size_t nodes;
+  std::unique_ptr<WalkLanes[]> now;
+  std::unique_ptr<WalkLanes[]> next;
 };
 
 /// The columns k and k + 1 of the encoding with each step of the walks. With C(v) the chance to be

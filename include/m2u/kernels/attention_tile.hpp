@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/exponential.hpp"
 #include "m2u/core/matrix.hpp"
 #include "m2u/core/ragged.hpp"
@@ -78,6 +79,7 @@ KOKKOS_INLINE_FUNCTION AttentionHead<R> attention_head(Matrix<R, S> const& qkv,
 
 /// On the host: asks for this head's share of the next group's rows of a matrix, while this group
 /// is worked on. Heads read short pieces of rows far apart, which the processor does not foresee.
+M2U_HOST_BRANCH
 template <class Team, class R>
 KOKKOS_INLINE_FUNCTION void prefetch_next_group([[maybe_unused]] Team const& team,
                                                 [[maybe_unused]] int const* offsets,
@@ -127,9 +129,29 @@ KOKKOS_INLINE_FUNCTION void attention_scores(Team const& team, AttentionHead<R> 
             TeamFactor<R>{transposed, padded, 1}, TeamProduct<R>{scores, padded});
 }
 
+namespace detail {
+
+/// For random_lanes queries and eight keys from `line` on, on the host: blocks first, first + step,
+/// …
+template <class R>
+void drop_lanes(DropoutMask const& mask, std::uint64_t first, std::uint64_t step, float kept,
+                float dropped, R* line, int padded) {
+  PhiloxLanes<DropoutMask::rounds> const random(mask.stream.key, mask.stream.stream, first, step);
+  for (int h = 0; h < 8; ++h) {
+    R factor[random_lanes];
+    random.choose(h, mask.threshold, dropped, kept, factor);
+    for (int l = 0; l < random_lanes; ++l) {  // columns are padded to as many
+      line[h * padded + l] *= factor[l];
+    }
+  }
+}
+
+}  // namespace detail
+
 /// Multiplies `cols` columns of `tile` (keys × padded), which belong to the queries from `row` on,
 /// by `kept` or `dropped`. Eight keys share one block of random words, 16 bits each, so up to seven
 /// rows below the last key are written too: scratch matrices have their keys rounded up.
+M2U_HOST_BRANCH
 template <class Team, class R>
 KOKKOS_INLINE_FUNCTION void drop_attention(Team const& /*team*/, AttentionDropout const& dropout,
                                            int head, int rows, int row, int keys, int cols,
@@ -145,15 +167,7 @@ KOKKOS_INLINE_FUNCTION void drop_attention(Team const& /*team*/, AttentionDropou
           start + static_cast<std::uint64_t>(i) * blocks + static_cast<std::uint64_t>(j / 8);
       R* const line = tile + j * padded + i;
       if constexpr (on_host<typename Team::execution_space>) {
-        PhiloxLanes<DropoutMask::rounds> const random(mask.stream.key, mask.stream.stream, first,
-                                                      blocks);
-        for (int h = 0; h < 8; ++h) {
-          R factor[random_lanes];
-          random.choose(h, mask.threshold, dropped, kept, factor);
-          for (int l = 0; l < random_lanes; ++l) {  // columns are padded to as many
-            line[h * padded + l] *= factor[l];
-          }
-        }
+        detail::drop_lanes(mask, first, blocks, kept, dropped, line, padded);
       } else {
         auto const random =
             Philox::block<DropoutMask::rounds>(mask.stream.key, mask.stream.stream, first);

@@ -7,6 +7,7 @@
 
 #include <type_traits>
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/ragged.hpp"
 #include "m2u/kernels/elementwise.hpp"
 #include "m2u/linalg/backend/host_tile.hpp"
@@ -129,31 +130,36 @@ inline void add_moment_panel(MomentEdges<R> const& e, int group, int feature, in
   }
 }
 
-/// All features of one column, or with `panel` of tile_cols columns.
+/// One column, or with `panel` tile_cols columns.
+M2U_HOST_BRANCH
+template <bool panel, int chunk, class R>
+KOKKOS_INLINE_FUNCTION void add_chunk(MomentEdges<R> const& e, int group, int feature, int col,
+                                      R* y, R* dw) {
+  if constexpr (panel) {
+    add_moment_panel<chunk>(e, group, feature, col, y, dw);
+  } else {
+    add_moments<chunk>(e, group, feature, col, y, dw);
+  }
+}
+
+/// The same for all features.
 template <bool panel, class R>
 KOKKOS_INLINE_FUNCTION void add_all_moments(MomentEdges<R> const& e, int group, int col, R* y,
                                             R* dw) {
-  auto const add = [&]<int chunk>(std::integral_constant<int, chunk>, int feature) {
-    if constexpr (panel) {
-      add_moment_panel<chunk>(e, group, feature, col, y, dw);
-    } else {
-      add_moments<chunk>(e, group, feature, col, y, dw);
-    }
-  };
   int f = 0;
   if constexpr (panel && backend::tile_rows == 12) {
     for (; f + 12 <= e.count; f += 12) {
-      add(std::integral_constant<int, 12>{}, f);
+      add_chunk<panel, 12>(e, group, f, col, y, dw);
     }
   }
   for (; f + 6 <= e.count; f += 6) {
-    add(std::integral_constant<int, 6>{}, f);
+    add_chunk<panel, 6>(e, group, f, col, y, dw);
   }
   for (; f + 2 <= e.count; f += 2) {
-    add(std::integral_constant<int, 2>{}, f);
+    add_chunk<panel, 2>(e, group, f, col, y, dw);
   }
   if (f < e.count) {
-    add(std::integral_constant<int, 1>{}, f);
+    add_chunk<panel, 1>(e, group, f, col, y, dw);
   }
 }
 

@@ -6,6 +6,7 @@
 
 #include <cmath>
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/matrix.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/core/random_lanes.hpp"
@@ -66,6 +67,7 @@ struct DropoutMask {
 };
 
 /// Calls f(i, factor) for the elements first ≤ i < last of a mask, by one team.
+M2U_HOST_BRANCH
 template <class R, class Team, class F>
 KOKKOS_INLINE_FUNCTION void for_dropout([[maybe_unused]] Team const& team, DropoutMask const& mask,
                                         std::ptrdiff_t first, std::ptrdiff_t last, F const& f) {

@@ -86,7 +86,9 @@ void graph_norm_sums(S const& space, Matrix<R, S> const& x, Ragged<S> const& gro
               for (int c = 0; c < count; ++c) {
                 shifted[c] = share.data()[begin + c] * mean.data()[row + begin + c];
               }
-              auto const add_rows = [&](auto columns) {
+              // The columns, or 0 where the compiler does not know them.
+              auto const add_rows = [&]<int known>(std::integral_constant<int, known>) {
+                int const columns = known > 0 ? known : count;
                 for (int i = first; i < last; ++i) {
                   auto const at = static_cast<std::ptrdiff_t>(i) * cols + begin;
                   R const* const in = x.data() + at;
@@ -100,7 +102,7 @@ void graph_norm_sums(S const& space, Matrix<R, S> const& x, Ragged<S> const& gro
               if (count == width) {  // an extent known to the compiler stays in registers
                 add_rows(std::integral_constant<int, width>{});
               } else {
-                add_rows(count);
+                add_rows(std::integral_constant<int, 0>{});
               }
               // Σ dh = r w (Σ dy - Σ ĥ · mean of dy ĥ), and the mean of ĥ is r (1 - share) mean.
               for (int c = 0; c < count; ++c) {

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/space.hpp"
 #include "m2u/kernels/elementwise.hpp"
 #include "m2u/linalg/backend/host_tile.hpp"
@@ -63,6 +64,7 @@ inline void gemm_on_host(int rows, int cols, int inner, TeamFactor<R> const& a,
 
 /// y(i, j) = scale · Σ_k a(i, k) · b(k, j), or += with `accumulate`, for i < rows, j < cols, k <
 /// inner. The columns of b lie side by side (b.col is 1). No barrier before or after.
+M2U_HOST_BRANCH
 template <class Team, class R>
 KOKKOS_INLINE_FUNCTION void team_gemm(Team const& team, int rows, int cols, int inner,
                                       TeamFactor<R> const& a, TeamFactor<R> const& b,

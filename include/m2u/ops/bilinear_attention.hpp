@@ -48,13 +48,9 @@ inline GroupPairs<Host> make_group_pairs(std::span<int const> left, std::span<in
 }
 
 template <ExecutionSpace S>
-GroupPairs<S> to_space(S const& space, GroupPairs<Host> const& pairs) {
-  return {to_space(space, pairs.left),
-          to_space(space, pairs.right),
-          to_space<S>(space, pairs.cells),
-          to_space<S>(space, pairs.slots),
-          pairs.total_cells,
-          pairs.total_slots};
+GroupPairs<S> to_space(CopyTo<S> const& to, GroupPairs<Host> const& pairs) {
+  return {to_space(to, pairs.left),  to_space(to, pairs.right), to_space(to, pairs.cells),
+          to_space(to, pairs.slots), pairs.total_cells,         pairs.total_slots};
 }
 
 /// For each pair, y(k) = Σ_ij A_ij v(i, k) q(j, k) with A_ij = Σ_k weight(k) v(i, k) q(j, k) + bias
@@ -100,12 +96,14 @@ Tensor<S, R> bilinear_attention(Tape<S, R>& tape, Tensor<S, R> const& v, Tensor<
         back.space(), v.value, q.value, pairs.left, pairs.right, pairs.cells, pairs.slots,
         weight.value, maps, u, dy, back.matrix(pairs.total_slots, width), back.vector(cells),
         back.matrix(v.rows(), width), back.matrix(v.rows(), width), to);
-    for (auto const& [input, parts] : {std::pair(weight, to.dweight), std::pair(bias, to.dbias)}) {
+    auto const add_up = [&back](Tensor<S, R> const& input, Matrix<R, S> const& parts) {
       if (input.differentiable()) {
-        auto const [sum, accumulate] = back.gradient(input);
-        ops::column_sum(back, parts, sum, accumulate);
+        auto const gradient = back.gradient(input);
+        ops::column_sum(back, parts, gradient.matrix, gradient.accumulate);
       }
-    }
+    };
+    add_up(weight, to.dweight);
+    add_up(bias, to.dbias);
   });
   return y;
 }

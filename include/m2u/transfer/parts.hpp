@@ -4,8 +4,9 @@
 /// norm. Names live here, in the outer layer; kernels never see them.
 #pragma once
 
-#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -18,15 +19,49 @@
 
 namespace m2u {
 
-/// A name as a template argument: match<"text">(…).
-template <std::size_t N>
+/// A name as a template argument: match<"text">(…). Up to 31 characters, kept in numbers: nvcc 13
+/// takes no template arguments that hold an array.
 struct Name {
-  char text[N]{};
-  constexpr Name(char const (&literal)[N]) { std::copy_n(literal, N, text); }  // NOLINT: implicit
-  constexpr std::string_view view() const { return {text, N - 1}; }
+  static constexpr std::size_t most = 31;
+  std::uint64_t size = 0;
+  std::uint64_t words_0 = 0;
+  std::uint64_t words_1 = 0;
+  std::uint64_t words_2 = 0;
+  std::uint64_t words_3 = 0;
+
+  template <std::size_t N>
+  consteval Name(char const (&literal)[N]) : size(N - 1) {  // NOLINT: implicit
+    static_assert(N - 1 <= most, "m2u: a name has at most 31 characters");
+    std::uint64_t* const words[] = {&words_0, &words_1, &words_2, &words_3};
+    for (std::size_t i = 0; i < N - 1; ++i) {
+      *words[i / 8] |= std::uint64_t{static_cast<unsigned char>(literal[i])} << (i % 8 * 8);
+    }
+  }
+  /// As nvcc writes a name into what it hands to the host's compiler.
+  constexpr Name(std::uint64_t length, std::uint64_t first, std::uint64_t second,
+                 std::uint64_t third, std::uint64_t fourth)
+      : size(length), words_0(first), words_1(second), words_2(third), words_3(fourth) {}
+
+  constexpr std::array<char, most> characters() const {
+    std::array<char, most> text{};
+    std::uint64_t const words[] = {words_0, words_1, words_2, words_3};
+    for (std::size_t i = 0; i < size; ++i) {
+      text[i] = static_cast<char>(words[i / 8] >> (i % 8 * 8) & 0xFFU);
+    }
+    return text;
+  }
 };
 
 namespace detail {
+template <Name name>
+inline constexpr auto name_characters = name.characters();
+
+/// The name as text that stays.
+template <Name name>
+constexpr std::string_view name_text() {
+  return {name_characters<name>.data(), name.size};
+}
+
 template <class F, class S>
 using BatchOf = typename F::template Batch<S>;
 }  // namespace detail
@@ -74,7 +109,7 @@ concept TaskHead = requires { typename H::template Batch<S>; } &&
 template <Name name, class E>
 struct Hub {
   E encoder;
-  static constexpr std::string_view modality() { return name.view(); }
+  static constexpr std::string_view modality() { return detail::name_text<name>(); }
 };
 
 /// A modality: its own encoder, the adapter from the hub, and the objective between the two.
@@ -84,7 +119,7 @@ struct Match {
   A adapter;
   O objective;
   double weight = 1.0;
-  static constexpr std::string_view modality() { return name.view(); }
+  static constexpr std::string_view modality() { return detail::name_text<name>(); }
 };
 
 /// A modality that is generated from the hub, but has no encoder of its own: nothing to learn it
@@ -92,7 +127,7 @@ struct Match {
 template <Name name, class A>
 struct Generator {
   A adapter;
-  static constexpr std::string_view modality() { return name.view(); }
+  static constexpr std::string_view modality() { return detail::name_text<name>(); }
 };
 
 /// What makes one vector of the hub's and all generated ones, for tasks that come after.
@@ -106,7 +141,7 @@ template <Name name, class H>
 struct Task {
   H head;
   double weight = 1.0;
-  static constexpr std::string_view modality() { return name.view(); }
+  static constexpr std::string_view modality() { return detail::name_text<name>(); }
 };
 
 /// An objective of all generated vectors.
