@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // What Kokkos' tools see of a training step: labels, the execution space instance, allocations.
+#include <cmath>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include <catch2/catch_test_macros.hpp>
 
+#include "m2u/train/adam.hpp"
+#include "m2u/train/loss_sums.hpp"
+#include "m2u/transfer/staging.hpp"
 #include "support/toy.hpp"
 
 namespace {
@@ -18,12 +23,18 @@ struct Launch {
 };
 std::vector<Launch> launches;          // NOLINT: Kokkos' callbacks are plain functions
 std::vector<std::string> allocations;  // NOLINT
+std::vector<std::string> waits;        // NOLINT
 
 void on_launch(char const* name, std::uint32_t device, std::uint64_t*) {
   launches.push_back({name, device});
 }
 void on_allocate(Kokkos_Profiling_SpaceHandle, char const* name, void const*, std::uint64_t) {
   allocations.emplace_back(name);
+}
+void on_fence(char const* name, std::uint32_t, std::uint64_t*) {
+  if (std::string_view(name).substr(0, 15) != "Kokkos::Tools::") {  // around these callbacks
+    waits.emplace_back(name);
+  }
 }
 
 /// Records from construction to destruction.
@@ -32,10 +43,12 @@ struct Recorder {
     namespace tools = Kokkos::Tools::Experimental;
     launches.clear();
     allocations.clear();
+    waits.clear();
     tools::set_begin_parallel_for_callback(on_launch);
     tools::set_begin_parallel_reduce_callback(on_launch);
     tools::set_begin_parallel_scan_callback(on_launch);
     tools::set_allocate_data_callback(on_allocate);
+    tools::set_begin_fence_callback(on_fence);
   }
   ~Recorder() {
     namespace tools = Kokkos::Tools::Experimental;
@@ -43,6 +56,7 @@ struct Recorder {
     tools::set_begin_parallel_reduce_callback(nullptr);
     tools::set_begin_parallel_scan_callback(nullptr);
     tools::set_allocate_data_callback(nullptr);
+    tools::set_begin_fence_callback(nullptr);
   }
 };
 
@@ -80,19 +94,42 @@ TEST_CASE("every kernel is labelled and runs on the instance it was given", "[in
   }
 }
 
-TEST_CASE("after the first steps a training step allocates nothing", "[instrumentation]") {
+TEST_CASE("after the first steps a training step allocates nothing and waits for nothing",
+          "[instrumentation]") {
+  // As the trainer does: a batch that came to the space, forward, backward, update.
   S const space;
   auto const toy = m2u::test::make_toy_model();
   m2u::Parameters<S> const theta(space, toy.layout, m2u::Seed{1});
-  auto const batch = m2u::test::make_toy_batch(space, 12);
+  auto const host = m2u::test::make_toy_host_batch<S>(std::vector<int>{0, 1, 2, 3, 4, 5, 6, 7});
   m2u::Tape<S> tape(space, theta, m2u::Mode::training, m2u::Seed{2});
-  step(tape, theta, toy.model, batch, 0);
-  step(tape, theta, toy.model, batch, 1);
-  Recorder const recorder;
-  step(tape, theta, toy.model, batch, 2);
-  space.fence();
+  m2u::Adam<S> adam{theta, {}};
+  m2u::LossSums<S> sums(space);
+  m2u::Staging<S> staging;
+  auto const train_step = [&](std::uint64_t number) {
+    staging.start(space, host);
+    auto const batch = staging.take(space);
+    tape.reset(number);
+    theta.zero_gradients(space);
+    auto const losses = toy.model.losses(tape, batch);
+    sums.add(space, losses);
+    tape.backward(losses.total);
+    adam.step(space, 1.0,
+              {.loss = losses.total.value.data(), .number = static_cast<long long>(number)});
+  };
+  sums.reset(space);
+  train_step(0);
+  train_step(1);
+  {
+    Recorder const recorder;
+    train_step(2);
+  }
   for (auto const& name : allocations) {
-    INFO("allocated: " << name);
+    UNSCOPED_INFO("allocated: " << name);
   }
   CHECK(allocations.empty());
+  for (auto const& name : waits) {
+    UNSCOPED_INFO("waited: " << name);
+  }
+  CHECK(waits.empty());
+  CHECK(std::isfinite(sums.mean(space)));
 }

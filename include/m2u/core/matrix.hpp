@@ -104,29 +104,6 @@ Matrix<T, Host> host_matrix(std::string const& label, int rows, int cols,
   return host_matrix<T>(label, rows, cols, std::span<T const>(source));
 }
 
-/// The same view in the memory of S: without a copy where S can read it, else copied on `space`
-/// (asynchronously where Kokkos can).
-template <ExecutionSpace S, class T>
-Vector<T, S> to_space(S const& space, Vector<T, Host> const& source) {
-  if constexpr (on_host<S>) {
-    return Vector<T, S>(source);
-  } else {
-    auto result = make_vector<T>(space, source.label(), source.extent(0));
-    Kokkos::deep_copy(space, result, source);
-    return result;
-  }
-}
-template <ExecutionSpace S, class T>
-Matrix<T, S> to_space(S const& space, Matrix<T, Host> const& source) {
-  if constexpr (on_host<S>) {
-    return Matrix<T, S>(source);
-  } else {
-    auto result = make_matrix<T>(space, source.label(), source.extent_int(0), source.extent_int(1));
-    Kokkos::deep_copy(space, result, source);
-    return result;
-  }
-}
-
 /// The values of a matrix or vector as a host vector, row-major. Waits for `space`.
 template <ExecutionSpace S, class View>
 std::vector<typename View::non_const_value_type> to_host(S const& space, View const& view) {

@@ -11,6 +11,7 @@
 #include <span>
 #include <vector>
 
+#include "m2u/core/copy_to.hpp"
 #include "m2u/core/error.hpp"
 #include "m2u/core/matrix.hpp"
 
@@ -44,8 +45,8 @@ inline Ragged<Host> make_ragged(std::span<int const> lengths) {
 }
 
 template <ExecutionSpace S>
-Ragged<S> to_space(S const& space, Ragged<Host> const& source) {
-  return {to_space<S>(space, source.offsets), source.groups, source.total, source.longest};
+Ragged<S> to_space(CopyTo<S> const& to, Ragged<Host> const& source) {
+  return {to_space(to, source.offsets), source.groups, source.total, source.longest};
 }
 
 /// A selection of rows of some matrix, with the inverse that the backward pass needs:
@@ -79,9 +80,8 @@ inline RowIndex<Host> make_row_index(std::span<int const> rows, int sources) {
 }
 
 template <ExecutionSpace S>
-RowIndex<S> to_space(S const& space, RowIndex<Host> const& source) {
-  return {to_space<S>(space, source.rows), to_space(space, source.uses),
-          to_space<S>(space, source.positions)};
+RowIndex<S> to_space(CopyTo<S> const& to, RowIndex<Host> const& source) {
+  return {to_space(to, source.rows), to_space(to, source.uses), to_space(to, source.positions)};
 }
 
 /// A sparse rows × width matrix (CSR) with its transpose restricted to the columns in use, so that
@@ -155,11 +155,11 @@ inline SparseRows<Host> make_sparse_rows(std::span<int const> lengths, std::span
 }
 
 template <ExecutionSpace S>
-SparseRows<S> to_space(S const& space, SparseRows<Host> const& source) {
-  return {to_space(space, source.rows),        to_space<S>(space, source.columns),
-          to_space<S>(space, source.weights),  source.width,
-          to_space<S>(space, source.used),     to_space(space, source.uses),
-          to_space<S>(space, source.use_rows), to_space<S>(space, source.use_weights)};
+SparseRows<S> to_space(CopyTo<S> const& to, SparseRows<Host> const& source) {
+  return {to_space(to, source.rows),     to_space(to, source.columns),
+          to_space(to, source.weights),  source.width,
+          to_space(to, source.used),     to_space(to, source.uses),
+          to_space(to, source.use_rows), to_space(to, source.use_weights)};
 }
 
 }  // namespace m2u

@@ -14,10 +14,17 @@ concept ExecutionSpace = Kokkos::is_execution_space_v<S>;
 /// The execution space in which data is prepared.
 using Host = Kokkos::DefaultHostExecutionSpace;
 
+#if !defined(M2U_DEVICE_PATHS)
 /// True where the host can read the space's memory directly.
 template <ExecutionSpace S>
 inline constexpr bool on_host =
     Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename S::memory_space>::accessible;
+#else
+/// For tests without a GPU: everything goes the way that it goes there, with real teams, on the
+/// host.
+template <ExecutionSpace S>
+inline constexpr bool on_host = false;
+#endif
 
 /// The handle that a team kernel receives.
 template <ExecutionSpace S>
@@ -28,6 +35,9 @@ using TeamMember = typename Kokkos::TeamPolicy<S>::member_type;
 /// property of the problem, never of the number of threads, so results do not depend on the latter.
 template <ExecutionSpace S>
 Kokkos::TeamPolicy<S> team_policy(S const& space, int league) {
+#if defined(M2U_DEVICE_PATHS)
+  return Kokkos::TeamPolicy<S>(space, league, Kokkos::min(space.concurrency(), 2), 1);
+#endif
   if constexpr (on_host<S>) {
     return Kokkos::TeamPolicy<S>(space, league, 1, 1);
   } else {

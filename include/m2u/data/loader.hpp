@@ -50,6 +50,7 @@ class Batches {
   Batches(Batches&&) noexcept = default;
   Batches& operator=(Batches&& other) noexcept {
     std::swap(work_, other.work_);
+    std::swap(staging_, other.staging_);
     return *this;
   }
   ~Batches() {
@@ -64,6 +65,7 @@ class Batches {
   /// Starts an epoch; what was left of another is dropped.
   void start_epoch(int epoch, int first_batch = 0) {
     work_->stop();
+    staging_.clear();
     work_->plan.start(epoch, first_batch);
     work_->next = work_->scheduled = first_batch;
     work_->started = true;
@@ -71,30 +73,23 @@ class Batches {
   }
 
   /// The next batch in order; none at the end of the epoch. An exception that was thrown while the
-  /// batch was made comes out here; `next` after it goes on with the batch that follows.
+  /// batch was made comes out here; `next` after it goes on with the batch that follows. On a
+  /// device the copy of the batch after it is started as well if that is made already.
   /// @throws Error if no epoch was started.
   std::optional<MultiBatch<S>> next(S const& space) {
-    auto& work = *work_;
+    auto const& work = *work_;
     expects(work.started, "Batches: call start_epoch before next");
-    if (work.next == work.plan.batches()) {
-      return std::nullopt;
+    if (!staging_.started()) {
+      if (work.next == work.plan.batches()) {
+        return std::nullopt;
+      }
+      staging_.start(space, host_batch());
     }
-    auto& slot = work.slots[static_cast<std::size_t>(work.next) % work.slots.size()];
-    std::optional<HostBatch<S>> batch;
-    std::exception_ptr error;
-    {
-      std::unique_lock lock(work.mutex);
-      work.changed.wait(lock, [&] { return slot.done; });
-      batch = std::exchange(slot.batch, std::nullopt);
-      error = std::exchange(slot.error, nullptr);
-      slot.done = false;
+    auto batch = staging_.take(space);
+    if (!on_host<S> && work.next < work.plan.batches() && ready()) {
+      staging_.start(space, host_batch());
     }
-    ++work.next;
-    schedule();
-    if (error != nullptr) {
-      std::rethrow_exception(error);
-    }
-    return batch->to_space(space);
+    return batch;
   }
 
  private:
@@ -132,6 +127,9 @@ class Batches {
       changed.notify_all();  // with the lock held: once it is free, `stop` may destroy this
     }
 
+    /// Where the next batch is or will be.
+    Slot& slot() { return slots[static_cast<std::size_t>(next) % slots.size()]; }
+
     /// Waits until no worker holds anything of this, and drops what was made.
     void stop() {
       std::unique_lock lock(mutex);
@@ -154,6 +152,33 @@ class Batches {
     tbb::task_arena arena;
   };
 
+  // Whether the next batch is made, and well.
+  bool ready() const {
+    std::lock_guard const lock(work_->mutex);
+    return work_->slot().batch.has_value();
+  }
+
+  // The next batch, once it is made.
+  HostBatch<S> host_batch() {
+    auto& work = *work_;
+    auto& slot = work.slot();
+    std::optional<HostBatch<S>> batch;
+    std::exception_ptr error;
+    {
+      std::unique_lock lock(work.mutex);
+      work.changed.wait(lock, [&] { return slot.done; });
+      batch = std::exchange(slot.batch, std::nullopt);
+      error = std::exchange(slot.error, nullptr);
+      slot.done = false;
+    }
+    ++work.next;
+    schedule();
+    if (error != nullptr) {
+      std::rethrow_exception(error);
+    }
+    return *std::move(batch);
+  }
+
   /// Gives workers all batches up to `ahead` beyond the next one.
   void schedule() {
     auto const ahead = static_cast<int>(work_->slots.size());
@@ -167,6 +192,7 @@ class Batches {
     }
   }
 
+  Staging<S> staging_;
   std::unique_ptr<Work> work_;  // outlives its tasks: whoever destroys it calls `stop` first
 };
 

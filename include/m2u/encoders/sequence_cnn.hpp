@@ -23,8 +23,8 @@ struct SequenceBatch {
   Matrix<int, S> letters;  ///< [letters, 1], each below the encoder's number of letters
 };
 template <ExecutionSpace S>
-SequenceBatch<S> to_space(S const& space, SequenceBatch<Host> const& batch) {
-  return {to_space(space, batch.sequences), to_space<S>(space, batch.letters)};
+SequenceBatch<S> to_space(CopyTo<S> const& to, SequenceBatch<Host> const& batch) {
+  return {to_space(to, batch.sequences), to_space(to, batch.letters)};
 }
 
 /// The letters of amino acids as numbers: A … Z are 1 … 26, all else is 0. Lower case counts as

@@ -94,15 +94,15 @@ struct ConformerBatch {
 };
 
 template <ExecutionSpace S>
-ConformerBatch<S> to_space(S const& space, ConformerBatch<Host> const& batch) {
-  return {to_space(space, batch.atoms),
-          to_space<S>(space, batch.atomic_numbers),
-          to_space<S>(space, batch.positions),
-          to_space(space, batch.incoming),
-          to_space(space, batch.source),
-          to_space<S>(space, batch.target),
-          to_space<S>(space, batch.distances),
-          to_space<S>(space, batch.geometry),
+ConformerBatch<S> to_space(CopyTo<S> const& to, ConformerBatch<Host> const& batch) {
+  return {to_space(to, batch.atoms),
+          to_space(to, batch.atomic_numbers),
+          to_space(to, batch.positions),
+          to_space(to, batch.incoming),
+          to_space(to, batch.source),
+          to_space(to, batch.target),
+          to_space(to, batch.distances),
+          to_space(to, batch.geometry),
           batch.elements};
 }
 

@@ -34,16 +34,12 @@ struct GraphBatch {
 };
 
 template <ExecutionSpace S>
-GraphBatch<S> to_space(S const& space, GraphBatch<Host> const& batch) {
-  return {to_space(space, batch.nodes),
-          to_space<S>(space, batch.node_features),
-          to_space<S>(space, batch.encoding),
-          to_space(space, batch.incoming),
-          to_space(space, batch.source),
-          to_space<S>(space, batch.target),
-          to_space<S>(space, batch.edge_features),
-          to_space<S>(space, batch.node_values),
-          to_space<S>(space, batch.edge_values)};
+GraphBatch<S> to_space(CopyTo<S> const& to, GraphBatch<Host> const& batch) {
+  return {to_space(to, batch.nodes),         to_space(to, batch.node_features),
+          to_space(to, batch.encoding),      to_space(to, batch.incoming),
+          to_space(to, batch.source),        to_space(to, batch.target),
+          to_space(to, batch.edge_features), to_space(to, batch.node_values),
+          to_space(to, batch.edge_values)};
 }
 
 /// Edges of a whole batch: sources and targets numbered through it, sorted by target.

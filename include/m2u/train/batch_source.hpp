@@ -15,6 +15,7 @@
 #include "m2u/core/error.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/transfer/multi_batch.hpp"
+#include "m2u/transfer/staging.hpp"
 
 namespace m2u {
 
@@ -120,6 +121,7 @@ class SequentialBatches {
     plan_.start(epoch, first_batch);
     next_ = first_batch;
     started_ = true;
+    staging_.clear();
   }
 
   /// The next batch; none at the end of the epoch. @throws Error if no epoch was started.
@@ -128,12 +130,14 @@ class SequentialBatches {
     if (next_ == plan_.batches()) {
       return std::nullopt;
     }
-    return dataset_.template collate<S>(plan_.batch(next_++)).to_space(space);
+    staging_.start(space, dataset_.template collate<S>(plan_.batch(next_++)));
+    return staging_.take(space);
   }
 
  private:
   D dataset_;
   BatchPlan plan_;
+  Staging<S> staging_;
   int next_ = 0;
   bool started_ = false;
 };

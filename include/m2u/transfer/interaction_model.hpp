@@ -27,10 +27,9 @@ struct InteractionBatch {
   LabelBatch<S> labels;  ///< a row per pair, one task
 };
 template <ExecutionSpace S>
-InteractionBatch<S> to_space(S const& space, InteractionBatch<Host> const& batch) {
-  return {to_space(space, batch.proteins), to_space(space, batch.atoms),
-          to_space(space, batch.residues), to_space(space, batch.pairs),
-          to_space(space, batch.labels)};
+InteractionBatch<S> to_space(CopyTo<S> const& to, InteractionBatch<Host> const& batch) {
+  return {to_space(to, batch.proteins), to_space(to, batch.atoms), to_space(to, batch.residues),
+          to_space(to, batch.pairs), to_space(to, batch.labels)};
 }
 
 struct InteractionOptions {

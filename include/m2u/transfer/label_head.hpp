@@ -19,8 +19,8 @@ struct LabelBatch {
   Vector<float, S> weights{};  ///< [labels] of each one's loss, or empty for ones
 };
 template <ExecutionSpace S>
-LabelBatch<S> to_space(S const& space, LabelBatch<Host> const& batch) {
-  return {to_space(space, batch.labels), to_space<S>(space, batch.weights)};
+LabelBatch<S> to_space(CopyTo<S> const& to, LabelBatch<Host> const& batch) {
+  return {to_space(to, batch.labels), to_space(to, batch.weights)};
 }
 
 struct LabelHeadOptions {

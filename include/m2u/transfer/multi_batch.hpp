@@ -6,6 +6,7 @@
 #include <any>
 #include <concepts>
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <string_view>
@@ -25,8 +26,8 @@ struct DenseBatch {
   Matrix<float, S> values;
 };
 template <ExecutionSpace S>
-DenseBatch<S> to_space(S const& space, DenseBatch<Host> const& batch) {
-  return {to_space<S>(space, batch.values)};
+DenseBatch<S> to_space(CopyTo<S> const& to, DenseBatch<Host> const& batch) {
+  return {to_space(to, batch.values)};
 }
 
 /// Sparse features in one or more vocabularies, one row per sample that has them (input of MultiHot
@@ -36,10 +37,10 @@ struct SparseBatch {
   std::vector<SparseRows<S>> vocabularies;
 };
 template <ExecutionSpace S>
-SparseBatch<S> to_space(S const& space, SparseBatch<Host> const& batch) {
+SparseBatch<S> to_space(CopyTo<S> const& to, SparseBatch<Host> const& batch) {
   SparseBatch<S> result;
   for (auto const& rows : batch.vocabularies) {
-    result.vocabularies.push_back(to_space(space, rows));
+    result.vocabularies.push_back(to_space(to, rows));
   }
   return result;
 }
@@ -98,18 +99,22 @@ class MultiBatch {
 
   std::vector<Modality> const& modalities() const { return modalities_; }
 
+  /// Keeps memory that the views point to as long as this, and copies of this, live.
+  void hold(std::shared_ptr<void const> memory) { memory_ = std::move(memory); }
+
  private:
   int size_ = 0;
   std::vector<int> ids_;
   std::vector<Modality> modalities_;
+  std::shared_ptr<void const> memory_;
 };
 
 namespace detail {
 
 /// Calls to_space unqualified, so that overloads beside a user's own batch types are found.
 template <ExecutionSpace S, class Batch>
-auto bring_to(S const& space, Batch const& batch) {
-  return to_space(space, batch);
+auto bring_to(CopyTo<S> const& to, Batch const& batch) {
+  return to_space(to, batch);
 }
 
 }  // namespace detail
@@ -126,27 +131,28 @@ class HostBatch {
   std::vector<int> const& ids() const { return ids_; }
 
   /// Adds a modality that the batch's rows `rows` (rising) have. `batch` is host data with a
-  /// `to_space` overload, for example GraphBatch<Host>.
+  /// `to_space` overload that takes a CopyTo<S>, for example GraphBatch<Host>.
   template <class Batch>
   void add(std::string name, std::span<int const> rows, Batch batch) {
     parts_.push_back([name = std::move(name), index = make_row_index(rows, size()),
-                      batch = std::move(batch)](S const& space, MultiBatch<S>& result) {
-      result.add(name, detail::bring_to(space, index), detail::bring_to(space, batch));
+                      batch = std::move(batch)](CopyTo<S> const& to, MultiBatch<S>& result) {
+      result.add(name, detail::bring_to(to, index), detail::bring_to(to, batch));
     });
   }
 
   /// The batch in the memory of S; copies only where S cannot read the host's memory.
-  MultiBatch<S> to_space(S const& space) const {
+  MultiBatch<S> to_space(S const& space) const { return to_space(CopyTo<S>(space)); }
+  MultiBatch<S> to_space(CopyTo<S> const& to) const {
     MultiBatch<S> result(size(), ids_);
     for (auto const& part : parts_) {
-      part(space, result);
+      part(to, result);
     }
     return result;
   }
 
  private:
   std::vector<int> ids_;
-  std::vector<std::function<void(S const&, MultiBatch<S>&)>> parts_;
+  std::vector<std::function<void(CopyTo<S> const&, MultiBatch<S>&)>> parts_;
 };
 
 /// A data set: `size()` samples, and `collate<S>(ids)` that joins some of them into a batch.

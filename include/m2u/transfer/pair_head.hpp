@@ -21,9 +21,8 @@ struct PairBatch {
   Vector<int, S> classes;  ///< [pairs]
 };
 template <ExecutionSpace S>
-PairBatch<S> to_space(S const& space, PairBatch<Host> const& batch) {
-  return {to_space(space, batch.first), to_space(space, batch.second),
-          to_space<S>(space, batch.classes)};
+PairBatch<S> to_space(CopyTo<S> const& to, PairBatch<Host> const& batch) {
+  return {to_space(to, batch.first), to_space(to, batch.second), to_space(to, batch.classes)};
 }
 
 struct PairHeadOptions {
