@@ -8,6 +8,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "m2u/core/devices.hpp"
+#include "m2u/linalg/product_precision.hpp"
 #include "support/machine.hpp"
 
 namespace bench {
@@ -18,8 +20,12 @@ int run_program(CLI::App& program, int argc, char** argv, Body const& body) {
   int threads = 0;
   program.add_option("--threads", threads, "Threads (default: OMP_NUM_THREADS or all)")
       ->check(CLI::PositiveNumber);
+  std::string products = "full";
+  program.add_option("--products", products, "Of a GPU: full, tf32 or bf16")->capture_default_str();
   CLI11_PARSE(program, argc, argv);
   try {
+    m2u::expect_device(m2u::find_devices(), {});
+    m2u::set_product_precision(products);
     Kokkos::InitializationSettings settings;
     if (threads > 0) {
       settings.set_num_threads(threads);

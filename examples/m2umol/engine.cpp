@@ -105,15 +105,15 @@ struct PretrainingState final : StateOf<Model> {
                            .weight_decay = options.weight_decay,
                            .groups = groups}};
     auto source =
-        m2u::batches<Space>(m2u::TableDataset(table, modalities_in_use(table, options.without),
-                                              {.hub_parts = configuration.three_passes
-                                                                ? std::string(Model::hub_modality())
-                                                                : std::string()}),
-                            {.size = options.batch,
-                             .seed = options.seed,
-                             .shuffle = options.shuffle,
-                             .threads = options.threads},
-                            train);
+        batches<Space>(m2u::TableDataset(table, modalities_in_use(table, options.without),
+                                         {.hub_parts = configuration.three_passes
+                                                           ? std::string(Model::hub_modality())
+                                                           : std::string()}),
+                       {.size = options.batch,
+                        .seed = options.seed,
+                        .shuffle = options.shuffle,
+                        .threads = options.threads},
+                       train);
     m2u::Trainer trainer{this->model,
                          this->values,
                          adam,

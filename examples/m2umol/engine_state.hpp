@@ -10,11 +10,11 @@
 #include <utility>
 #include <vector>
 
-#include "m2u/data/loader.hpp"
 #include "m2u/data/table_dataset.hpp"
 #include "m2u/parameters/parameters.hpp"
 #include "m2u/transfer/embed.hpp"
 
+#include "m2umol/batches.hpp"
 #include "m2umol/engine.hpp"
 #include "m2umol/explain_model.hpp"
 
@@ -146,9 +146,8 @@ struct StateOf : Engine::State {
   /// Batches for evaluation. @param use modalities; none given: all
   auto batches_of(m2u::Table const& table, std::vector<int> rows, int threads,
                   std::vector<std::string> const& use) const {
-    return m2u::batches<Space>(m2u::TableDataset(table, use),
-                               {.size = 256, .shuffle = false, .threads = threads},
-                               std::move(rows));
+    return batches<Space>(m2u::TableDataset(table, use),
+                          {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
   }
 
   m2u::ParameterLayout layout;

@@ -83,8 +83,8 @@ struct InteractionState final : Engine::State {
 
   static auto batches(m2u::Table const& table,
                       std::shared_ptr<m2u::Interactions const> const& pairs,
-                      m2u::LoaderOptions const& options, std::vector<int> which) {
-    return m2u::batches<Space>(
+                      LoaderOptions const& options, std::vector<int> which) {
+    return m2umol::batches<Space>(
         m2u::InteractionDataset(m2u::TableDataset(table, {"2d"}), atom_counts(table), pairs),
         options, std::move(which));
   }
@@ -123,8 +123,7 @@ struct InteractionState final : Engine::State {
                                         InteractionParts const& parts,
                                         std::function<double()> const& validate,
                                         FinetuneOptions const& options) override {
-    m2u::LoaderOptions loading{
-        .size = options.batch, .seed = options.seed, .threads = options.threads};
+    LoaderOptions loading{.size = options.batch, .seed = options.seed, .threads = options.threads};
     auto source = batches(table, pairs, loading, parts.train);
     if (parts.target.empty()) {
       return tune(*this, source, "molecules", validate, options);

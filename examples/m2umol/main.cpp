@@ -7,11 +7,14 @@
 #include <exception>
 #include <iostream>
 #include <limits>
+#include <string_view>
 
 #include <sched.h>
 
+#include "m2u/core/devices.hpp"
 #include "m2u/core/file.hpp"
 #include "m2u/core/version.hpp"
+#include "m2u/linalg/product_precision.hpp"
 
 #include "m2umol/program.hpp"
 
@@ -22,6 +25,12 @@ void add_common(CLI::App& command, Common& common) {
       ->check(CLI::Range(0, 4096))
       ->capture_default_str();
   command.add_option("--seed", common.seed, "Seed of everything that is random")
+      ->capture_default_str();
+  command.add_option("--device", common.device, "Number of the GPU to use, in a build for GPUs");
+  command
+      .add_option("--products", common.products,
+                  "Precision of a GPU's matrix products (full / tf32 / bf16, summed in FP32)")
+      ->check(CLI::IsMember({"full", "tf32", "bf16"}))
       ->capture_default_str();
 }
 
@@ -90,6 +99,18 @@ int available_threads() {
   return ::sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
 }
 
+/// What would help where a device's memory was too little.
+std::string memory_hint(std::exception const& error) {
+  bool const memory =
+      std::string_view(error.what()).find("insufficient memory") != std::string_view::npos;
+  auto const free = memory ? m2u::free_device_memory() : std::nullopt;
+  if (!free) {
+    return {};
+  }
+  return "\nThe GPU has " + std::to_string(*free >> 20U) +
+         " MiB left: use a smaller --batch, or another GPU (--device)";
+}
+
 int run(int argc, char** argv) {
   CLI::App program{"Multi-to-uni modal pre-training of molecules on Kokkos.\n"
                    "Typical use: prepare a table, pretrain on it, then embed or retrieve.",
@@ -102,8 +123,9 @@ int run(int argc, char** argv) {
   program.footer("m2umol COMMAND --help tells each command's options.");
   Common common;
   Body body;
-  add_prepare(program, common, body);
   add_pretrain(program, common, body);
+#if defined(M2UMOL_CHEM)
+  add_prepare(program, common, body);
   add_embed(program, common, body);
   add_index(program, common, body);
   add_retrieve(program, common, body);
@@ -114,9 +136,10 @@ int run(int argc, char** argv) {
   add_explain(program, common, body);
   add_report(program, common, body);
   add_probe(program, common, body);
+  add_demo(program, common, body);
+#endif
   add_import(program, common, body);
   add_export(program, common, body);
-  add_demo(program, common, body);
   try {
     program.parse(argc, argv);
   } catch (CLI::ParseError const& error) {
@@ -131,8 +154,13 @@ int run(int argc, char** argv) {
   if (common.threads == 0) {
     common.threads = available_threads();
   }
+  m2u::expect_device(m2u::find_devices(), common.device);
   Kokkos::InitializationSettings settings;
   settings.set_num_threads(common.threads);
+  if (common.device) {
+    settings.set_device_id(*common.device);
+  }
+  m2u::set_product_precision(common.products);
   settings.set_disable_warnings(true);  // of OMP_PROC_BIND: a hint that users need not see
   Kokkos::ScopeGuard const guard(settings);
   body();
@@ -147,7 +175,7 @@ int main(int argc, char** argv) {
   try {
     return m2umol::run(argc, argv);
   } catch (std::exception const& error) {
-    std::cerr << "m2umol: error: " << error.what() << '\n';
+    std::cerr << "m2umol: error: " << error.what() << m2umol::memory_hint(error) << '\n';
     return 1;
   }
 }

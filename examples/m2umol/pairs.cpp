@@ -17,8 +17,8 @@ struct PairsState final : StateOf<Model> {
                               std::shared_ptr<m2u::Pairs const> const& pairs,
                               std::vector<int> which, int threads) const override {
     auto source =
-        m2u::batches<Space>(dataset(table, pairs),
-                            {.size = 1024, .shuffle = false, .threads = threads}, std::move(which));
+        batches<Space>(dataset(table, pairs), {.size = 1024, .shuffle = false, .threads = threads},
+                       std::move(which));
     return m2u::predict(Space{}, this->model, this->values, source);
   }
 
@@ -27,7 +27,7 @@ struct PairsState final : StateOf<Model> {
                                  std::vector<int> const& train,
                                  std::function<double()> const& validate,
                                  FinetuneOptions const& options) override {
-    auto source = m2u::batches<Space>(
+    auto source = batches<Space>(
         dataset(table, pairs),
         {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);
     return tune(*this, source, "molecules", validate, options);

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <filesystem>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -29,13 +30,15 @@ namespace m2umol {
 /// Options of every command.
 struct Common {
   int threads = 0;  ///< 0: all that this process may use
+  std::optional<int> device;
+  std::string products = "full";
   std::uint64_t seed = 1;
 };
 
 /// A command's body runs after Kokkos was started with the asked-for threads.
 using Body = std::function<void()>;
 
-/// Adds --threads and --seed.
+/// Adds --threads, --seed and what is for GPUs.
 void add_common(CLI::App& command, Common& common);
 
 // Checks of options' values that say in words what is wrong.

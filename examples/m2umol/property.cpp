@@ -23,7 +23,7 @@ struct PropertyState final : StateOf<Model> {
   FinetuneOutcome finetune(m2u::Table const& table, m2u::Labels const& labels,
                            std::vector<int> const& train, std::function<double()> const& validate,
                            FinetuneOptions const& options) override {
-    auto source = m2u::batches<Space>(
+    auto source = batches<Space>(
         m2u::LabelledDataset(m2u::TableDataset(table, {std::string(Model::hub_modality())}),
                              labels),
         {.size = options.batch, .seed = options.seed, .threads = options.threads}, train);

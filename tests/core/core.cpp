@@ -12,6 +12,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "m2u/core/activation.hpp"
+#include "m2u/core/devices.hpp"
 #include "m2u/core/file.hpp"
 #include "m2u/core/ragged.hpp"
 #include "m2u/core/random.hpp"
@@ -203,4 +204,19 @@ TEST_CASE("host matrices check their sizes and go to a space and back", "[matrix
     CHECK_THROWS_WITH(m2u::from_host(space, std::span<float const>(values.data(), 3), matrix),
                       ContainsSubstring("holds 12 values, but 3"));
   });
+}
+
+TEST_CASE("the device that a user asks for is checked before Kokkos starts", "[devices]") {
+  auto const here = m2u::find_devices();
+  CHECK(here.needed == !m2u::on_host<Kokkos::DefaultExecutionSpace>);
+  CHECK_NOTHROW(m2u::expect_device(here, {}));
+  m2u::Devices const host{};
+  CHECK_NOTHROW(m2u::expect_device(host, {}));
+  CHECK_THROWS_WITH(m2u::expect_device(host, 0), ContainsSubstring("no device to choose"));
+  m2u::Devices const none{true, 0, "no driver"};
+  CHECK_THROWS_WITH(m2u::expect_device(none, {}), ContainsSubstring("no GPU here: no driver"));
+  m2u::Devices const two{true, 2, {}};
+  CHECK_NOTHROW(m2u::expect_device(two, 1));
+  CHECK_THROWS_WITH(m2u::expect_device(two, 2), ContainsSubstring("there are 2, numbered from 0"));
+  CHECK_THROWS_WITH(m2u::expect_device(two, -1), ContainsSubstring("no GPU -1"));
 }

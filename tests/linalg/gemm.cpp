@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2u/linalg/gemm.hpp"
 
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
 #include <catch2/catch_approx.hpp>
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
@@ -8,6 +12,7 @@
 #include <catch2/matchers/catch_matchers_string.hpp>
 
 #include "m2u/core/random.hpp"
+#include "m2u/linalg/product_precision.hpp"
 #include "support/spaces.hpp"
 
 namespace {
@@ -113,4 +118,40 @@ TEST_CASE("gemm refuses shapes that do not fit", "[gemm]") {
   auto const c = filled<float>(space, 2, 5, 3);
   CHECK_THROWS_WITH(m2u::gemm(space, a, b, c),
                     Catch::Matchers::ContainsSubstring("[2, 3] times [4, 5]"));
+}
+
+TEST_CASE("the precision of products has a name, and is full where there is no choice", "[gemm]") {
+  using Catch::Matchers::ContainsSubstring;
+  CHECK(m2u::product_precision() == m2u::ProductPrecision::full);
+  m2u::set_product_precision("full");
+  CHECK_THROWS_WITH(m2u::set_product_precision("half"), ContainsSubstring("full, tf32 and bf16"));
+#if defined(KOKKOS_ENABLE_CUDA)
+  // Products of numbers that the formats hold are exact in all of them; of others they differ by
+  // the formats' rounding.
+  Kokkos::Cuda const space;
+  auto const a = filled<float>(space, 70, 50, 1);
+  auto const b = filled<float>(space, 50, 90, 2);
+  auto const product = [&](char const* precision) {
+    auto const c = m2u::make_matrix<float>(space, "c", 70, 90);
+    m2u::set_product_precision(precision);
+    m2u::gemm(space, a, b, c);
+    m2u::set_product_precision("full");
+    return m2u::to_host(space, c);
+  };
+  auto const full = product("full");
+  for (auto const& [name, tolerance] : {std::pair("tf32", 2e-3F), std::pair("bf16", 2e-2F)}) {
+    auto const rough = product(name);
+    float largest = 0.0F;
+    float difference = 0.0F;
+    for (std::size_t i = 0; i < full.size(); ++i) {
+      largest = std::max(largest, std::abs(full[i]));
+      difference = std::max(difference, std::abs(full[i] - rough[i]));
+    }
+    INFO(name << ": largest " << largest << ", difference " << difference);
+    CHECK(difference < tolerance * largest);
+    CHECK(difference > 0.0F);
+  }
+#else
+  CHECK_THROWS_WITH(m2u::set_product_precision("tf32"), ContainsSubstring("are for CUDA"));
+#endif
 }

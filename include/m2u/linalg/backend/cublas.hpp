@@ -12,6 +12,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "m2u/core/error.hpp"
+#include "m2u/linalg/product_precision.hpp"
 #include "m2u/linalg/strided.hpp"
 
 namespace m2u::backend {
@@ -25,6 +26,8 @@ inline void cublas_check(cublasStatus_t status, char const* what) {
 class CublasHandle {
  public:
   explicit CublasHandle(int device) : device_(device) {
+    auto const status = cudaSetDevice(device);
+    expects(status == cudaSuccess, "CUDA: ", cudaGetErrorString(status));
     cublas_check(cublasCreate(&handle_), "cannot make a handle");
   }
   CublasHandle(CublasHandle const&) = delete;
@@ -52,10 +55,24 @@ class CublasHandle {
   cublasHandle_t handle_ = nullptr;
 };
 
-/// FP32 or FP64 arithmetic throughout; no TF32.
+/// The arithmetic of cublasGemmEx for floats.
+inline cublasComputeType_t cublas_compute_type() {
+  switch (product_precision()) {
+    case ProductPrecision::tf32:
+      return CUBLAS_COMPUTE_32F_FAST_TF32;
+    case ProductPrecision::bf16:
+      return CUBLAS_COMPUTE_32F_FAST_16BF;
+    case ProductPrecision::full:
+      break;
+  }
+  return CUBLAS_COMPUTE_32F;
+}
+
+/// FP32 (see product_precision) or FP64 arithmetic.
 template <class R>
 void cublas_gemm(Kokkos::Cuda const& space, Strided<R> a, Strided<R> b, Strided<R> c,
                  GemmOptions options) {
+  constexpr bool single = std::is_same_v<R, float>;
   auto const handle = CublasHandle::of(space);
   auto const op_a = options.transpose_a ? CUBLAS_OP_T : CUBLAS_OP_N;
   auto const op_b = options.transpose_b ? CUBLAS_OP_T : CUBLAS_OP_N;
@@ -63,17 +80,12 @@ void cublas_gemm(Kokkos::Cuda const& space, Strided<R> a, Strided<R> b, Strided<
   R const scale = static_cast<R>(options.scale);
   R const keep = options.accumulate ? R(1) : R(0);
   auto const stride = [](std::ptrdiff_t s) { return s > 0 ? static_cast<int>(s) : 1; };
-  if constexpr (std::is_same_v<R, float>) {
-    cublas_check(
-        cublasSgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, stride(b.stride),
-                    a.data, stride(a.stride), &keep, c.data, stride(c.stride)),
-        "sgemm");
-  } else {
-    cublas_check(
-        cublasDgemm(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, stride(b.stride),
-                    a.data, stride(a.stride), &keep, c.data, stride(c.stride)),
-        "dgemm");
-  }
+  constexpr auto type = single ? CUDA_R_32F : CUDA_R_64F;
+  cublas_check(cublasGemmEx(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, type,
+                            stride(b.stride), a.data, type, stride(a.stride), &keep, c.data, type,
+                            stride(c.stride), single ? cublas_compute_type() : CUBLAS_COMPUTE_64F,
+                            CUBLAS_GEMM_DEFAULT),
+               "gemm");
 }
 
 }  // namespace m2u::backend
