@@ -116,6 +116,17 @@ struct AdamStep {
   bool decoupled = false;        ///< AdamW: decay the weight instead of adding to the gradient
 };
 
+namespace detail {
+
+/// In kernels' branches for the host.
+M2U_HOST_BRANCH
+template <int count>
+KOKKOS_INLINE_FUNCTION void host_square_roots(float (&x)[count]) {
+  square_roots(x);
+}
+
+}  // namespace detail
+
 /// One Adam step over the flat buffers. groups: per block of 64 parameters its entry in `rates`.
 template <ExecutionSpace S>
 void adam_update(S const& space, AdamStep const& step, Vector<StepGuard, S> const& guard,
@@ -169,7 +180,7 @@ void adam_update(S const& space, AdamStep const& step, Vector<StepGuard, S> cons
             for (int i = 0; i < parameter_block; ++i) {
               roots[i] = moments(i);
             }
-            square_roots(roots);
+            detail::host_square_roots(roots);
             M2U_INDEPENDENT
             for (int i = 0; i < parameter_block; ++i) {
               update(i, roots[i]);
