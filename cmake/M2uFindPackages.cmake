@@ -65,3 +65,7 @@ macro(m2u_find_mpi result)
   find_package(MPI QUIET COMPONENTS CXX)
   m2u_found(${result} MPI)
 endmacro()
+
+macro(m2u_find_compiled result)  # what it needs are the other components
+  m2u_found(${result})
+endmacro()

@@ -3,6 +3,8 @@
 option(M2U_BUILD_EXAMPLES "Build the examples and the program m2umol" ${PROJECT_IS_TOP_LEVEL})
 option(M2U_BUILD_TESTS "Build the tests" ${PROJECT_IS_TOP_LEVEL})
 option(M2U_BUILD_BENCH "Build the benchmarks" OFF)
+option(M2U_COMPILED "Build m2u::compiled, the library for programs that shall compile fast"
+  ${PROJECT_IS_TOP_LEVEL})
 option(M2U_INSTALL "Install the headers and the package files" ${PROJECT_IS_TOP_LEVEL})
 option(M2U_NATIVE "Compile for this machine's processor (-march=native)" OFF)
 option(M2U_WERROR "Treat warnings as errors" OFF)

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
+#include <GraphMol/RWMol.h>
+
 #include <algorithm>
 #include <span>
 

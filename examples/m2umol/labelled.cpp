@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2umol/labelled.hpp"
 
+#include <GraphMol/RWMol.h>
+#include <oneapi/tbb/parallel_for.h>
+#include <oneapi/tbb/task_arena.h>
+
 #include <charconv>
 #include <iostream>
 #include <sstream>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2umol/molecule_view.hpp"
 
+#include <GraphMol/RWMol.h>
+
 #include <algorithm>
 #include <cmath>
 #include <fstream>

@@ -53,10 +53,10 @@ std::string folder_of(std::string const& path) {
 }
 
 // The folders, lowest first: each may include those before it (and itself).
-std::vector<std::string> const order{"core",     "linalg",   "parameters", "autodiff",   "kernels",
-                                     "ops",      "nn",       "graph",      "objectives", "encoders",
-                                     "adapters", "transfer", "explain",    "retrieve",   "train",
-                                     "data",     "text",     "mpi",        "chem",       "report"};
+std::vector<std::string> const order{
+    "core",  "linalg",     "parameters", "autodiff", "kernels",  "ops",     "nn",
+    "graph", "objectives", "encoders",   "adapters", "transfer", "explain", "retrieve",
+    "train", "data",       "text",       "compiled", "mpi",      "chem",    "report"};
 // kernels only need core; graph and transfer's batches are data that encoders take.
 std::set<std::pair<std::string, std::string>> const allowed_up{
     {"encoders", "transfer"}, {"autodiff", "kernels"}, {"linalg", "kernels"}};

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # cmake -P: builds and runs the consumer against m2u, installed (HOW=installed) or as a subdirectory.
-# Needs HOW, SOURCE and BINARY (of m2u), VERSION, OPTIONS (for the consumer's configuration).
+# Needs HOW, SOURCE and BINARY (of m2u), VERSION, OPTIONS (for the consumer's configuration), and COMPILED:
+# whether m2u::compiled is among what is installed.
 set(work ${BINARY}/consume_${HOW})
 file(REMOVE_RECURSE ${work})
 set(prefix ${work}/prefix)
@@ -31,3 +32,6 @@ run("configure" ${CMAKE_COMMAND} -S ${SOURCE}/tests/consumer -B ${work}/build ${
   -DM2U_CONSUME=${HOW} -DM2U_SOURCE=${SOURCE} -DM2U_VERSION=${VERSION} -Dm2u_ROOT=${prefix})
 run("build" ${CMAKE_COMMAND} --build ${work}/build)
 run("run" ${work}/build/consumer)
+if(COMPILED)
+  run("run, compiled" ${work}/build/consumer_compiled)
+endif()

@@ -4,26 +4,10 @@
 /// UFF, or taken from a molecule with coordinates.
 #pragma once
 
-#include <ForceField/ForceField.h>
-#include <GraphMol/Conformer.h>
-#include <GraphMol/DistGeomHelpers/Embedder.h>
-#include <GraphMol/ForceFieldHelpers/MMFF/AtomTyper.h>
-#include <GraphMol/ForceFieldHelpers/MMFF/Builder.h>
-#include <GraphMol/ForceFieldHelpers/UFF/AtomTyper.h>
-#include <GraphMol/ForceFieldHelpers/UFF/Builder.h>
-#include <GraphMol/MolOps.h>
-#include <GraphMol/RWMol.h>
-
-#include <algorithm>
-#include <chrono>
-#include <cmath>
-#include <exception>
-#include <memory>
-#include <sstream>
 #include <string>
-#include <utility>
 
-#include "m2u/chem/rdkit_log.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
 #include "m2u/graph/conformer_batch.hpp"
 
 namespace m2u {
@@ -46,6 +30,41 @@ struct ConformerResult {
   std::string force_field;  ///< "MMFF94", "UFF" or empty: what minimised it
   explicit operator bool() const { return conformer.present(); }
 };
+
+/// Computes a conformer of a sanitised molecule, hydrogens explicit. The same for the same
+/// molecule, seed and version of RDKit, unless time ran out. Molecules of several parts are
+/// embedded part by part, so parts may overlap: coincident atoms are left where they are. Launches
+/// nothing and throws nothing that RDKit throws: that becomes the reason.
+ConformerResult compute_conformer(RDKit::ROMol const& mol, ConformerOptions const& options = {});
+
+/// The conformer that a molecule has. Explicit hydrogens are kept, and those that are only implied
+/// are added with coordinates, so that all conformers have them.
+ConformerResult conformer_from_mol(RDKit::ROMol const& mol, ConformerOptions const& options = {});
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <ForceField/ForceField.h>
+#include <GraphMol/Conformer.h>
+#include <GraphMol/DistGeomHelpers/Embedder.h>
+#include <GraphMol/ForceFieldHelpers/MMFF/AtomTyper.h>
+#include <GraphMol/ForceFieldHelpers/MMFF/Builder.h>
+#include <GraphMol/ForceFieldHelpers/UFF/AtomTyper.h>
+#include <GraphMol/ForceFieldHelpers/UFF/Builder.h>
+#include <GraphMol/MolOps.h>
+#include <GraphMol/RWMol.h>
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <exception>
+#include <memory>
+#include <sstream>
+#include <utility>
+
+#include "m2u/chem/rdkit_log.hpp"
+
+namespace m2u {
 
 namespace detail {
 
@@ -148,12 +167,8 @@ inline ConformerResult conformer_result(RDKit::ROMol const& mol, int max_element
 
 }  // namespace detail
 
-/// Computes a conformer of a sanitised molecule, hydrogens explicit. The same for the same
-/// molecule, seed and version of RDKit, unless time ran out. Molecules of several parts are
-/// embedded part by part, so parts may overlap: coincident atoms are left where they are. Launches
-/// nothing and throws nothing that RDKit throws: that becomes the reason.
-inline ConformerResult compute_conformer(RDKit::ROMol const& mol,
-                                         ConformerOptions const& options = {}) {
+M2U_INLINE ConformerResult compute_conformer(RDKit::ROMol const& mol,
+                                             ConformerOptions const& options) {
   RdkitLog const log;
   try {
     if (mol.getNumAtoms() == 0) {
@@ -183,10 +198,8 @@ inline ConformerResult compute_conformer(RDKit::ROMol const& mol,
   }
 }
 
-/// The conformer that a molecule has. Explicit hydrogens are kept, and those that are only implied
-/// are added with coordinates, so that all conformers have them.
-inline ConformerResult conformer_from_mol(RDKit::ROMol const& mol,
-                                          ConformerOptions const& options = {}) {
+M2U_INLINE ConformerResult conformer_from_mol(RDKit::ROMol const& mol,
+                                              ConformerOptions const& options) {
   RdkitLog const log;
   try {
     if (mol.getNumAtoms() == 0) {
@@ -210,3 +223,5 @@ inline ConformerResult conformer_from_mol(RDKit::ROMol const& mol,
 }
 
 }  // namespace m2u
+
+#endif

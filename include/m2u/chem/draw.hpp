@@ -3,20 +3,11 @@
 /// Molecules as SVG pictures, with scores of atoms and bonds as colours.
 #pragma once
 
-#include <GraphMol/MolDraw2D/MolDraw2DSVG.h>
-#include <GraphMol/MolDraw2D/MolDraw2DUtils.h>
-#include <GraphMol/RWMol.h>
-
-#include <cmath>
-#include <cstddef>
-#include <exception>
-#include <map>
 #include <string>
 #include <vector>
 
-#include "m2u/chem/rdkit_log.hpp"
-#include "m2u/core/error.hpp"
-#include "m2u/explain/heat_colour.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
 
 namespace m2u {
 
@@ -28,6 +19,30 @@ struct DrawOptions {
   std::vector<float> bond_weights = {};  ///< none, or one score per bond, the same
   float least = 0.05F;                   ///< scores of a smaller magnitude are not coloured
 };
+
+/// Draws a sanitised molecule in 2D as an SVG element that can be put into an HTML page: on
+/// nothing, or on white if there are weights. report/heat_map.hpp adds a colour bar and a
+/// description.
+/// @throws Error if the number of weights is not that of the atoms or bonds.
+std::string draw_svg(RDKit::ROMol const& mol, DrawOptions const& options = {});
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <GraphMol/MolDraw2D/MolDraw2DSVG.h>
+#include <GraphMol/MolDraw2D/MolDraw2DUtils.h>
+#include <GraphMol/RWMol.h>
+#include <cmath>
+#include <cstddef>
+#include <exception>
+#include <map>
+
+#include "m2u/chem/rdkit_log.hpp"
+#include "m2u/core/error.hpp"
+#include "m2u/explain/heat_colour.hpp"
+
+namespace m2u {
 
 namespace detail {
 
@@ -70,11 +85,7 @@ inline void set_heat_style(RDKit::MolDrawOptions& style) {
 
 }  // namespace detail
 
-/// Draws a sanitised molecule in 2D as an SVG element that can be put into an HTML page: on
-/// nothing, or on white if there are weights. report/heat_map.hpp adds a colour bar and a
-/// description.
-/// @throws Error if the number of weights is not that of the atoms or bonds.
-inline std::string draw_svg(RDKit::ROMol const& mol, DrawOptions const& options = {}) {
+M2U_INLINE std::string draw_svg(RDKit::ROMol const& mol, DrawOptions const& options) {
   detail::check_drawing(mol, options);
   RdkitLog const log;
   RDKit::RWMol flat(mol);
@@ -104,3 +115,5 @@ inline std::string draw_svg(RDKit::ROMol const& mol, DrawOptions const& options 
 }
 
 }  // namespace m2u
+
+#endif

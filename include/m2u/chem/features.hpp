@@ -4,19 +4,13 @@
 /// Benchmark (Hu et al., NeurIPS 2020) or with the real-valued ones of one_hot.hpp.
 #pragma once
 
-#include <GraphMol/MolOps.h>
-#include <GraphMol/ROMol.h>
-#include <GraphMol/RingInfo.h>
-
-#include <algorithm>
 #include <array>
-#include <cstddef>
-#include <memory>
 #include <string_view>
 
 #include "m2u/chem/one_hot.hpp"
-#include "m2u/graph/from_boost_graph.hpp"
-#include "m2u/graph/random_walk.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
+#include "m2u/graph/graph_record.hpp"
 
 namespace m2u {
 
@@ -67,7 +61,33 @@ inline GraphColumns molecule_columns(FeatureOptions const& options = {}) {
 }
 
 /// The features of an atom of a sanitised molecule, each an index into its vocabulary.
-inline std::array<int, 9> atom_features(RDKit::Atom const& atom) {
+std::array<int, 9> atom_features(RDKit::Atom const& atom);
+
+/// The features of a bond of a sanitised molecule, each an index into its vocabulary.
+std::array<int, 3> bond_features(RDKit::Bond const& bond);
+
+/// The molecule's graph: atoms in RDKit's order, each bond as two edges, random-walk encodings.
+/// Explicit hydrogens that RDKit can fold into their neighbours are left out.
+/// @throws Error if the molecule was not sanitised.
+GraphRecord featurise(RDKit::ROMol const& mol, FeatureOptions const& options = {});
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <GraphMol/MolOps.h>
+#include <GraphMol/ROMol.h>
+#include <GraphMol/RingInfo.h>
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+
+#include "m2u/graph/from_boost_graph.hpp"
+#include "m2u/graph/random_walk.hpp"
+
+namespace m2u {
+
+M2U_INLINE std::array<int, 9> atom_features(RDKit::Atom const& atom) {
   auto const within = [](int value, int first, int other) {
     return value >= first && value - first < other ? value - first : other;
   };
@@ -82,8 +102,7 @@ inline std::array<int, 9> atom_features(RDKit::Atom const& atom) {
           atom.getOwningMol().getRingInfo()->numAtomRings(atom.getIdx()) != 0 ? 1 : 0};
 }
 
-/// The features of a bond of a sanitised molecule, each an index into its vocabulary.
-inline std::array<int, 3> bond_features(RDKit::Bond const& bond) {
+M2U_INLINE std::array<int, 3> bond_features(RDKit::Bond const& bond) {
   auto const type = [&] {
     switch (bond.getBondType()) {
       case RDKit::Bond::SINGLE:
@@ -134,10 +153,7 @@ inline void add_one_hot_values(RDKit::ROMol const& mol, GraphRecord& record) {
 
 }  // namespace detail
 
-/// The molecule's graph: atoms in RDKit's order, each bond as two edges, random-walk encodings.
-/// Explicit hydrogens that RDKit can fold into their neighbours are left out.
-/// @throws Error if the molecule was not sanitised.
-inline GraphRecord featurise(RDKit::ROMol const& mol, FeatureOptions const& options = {}) {
+M2U_INLINE GraphRecord featurise(RDKit::ROMol const& mol, FeatureOptions const& options) {
   expects(mol.getRingInfo()->isInitialized(),
           "featurise: the molecule was not sanitised; call RDKit::MolOps::sanitizeMol first");
   auto atoms = mol.atoms();
@@ -166,3 +182,5 @@ inline GraphRecord featurise(RDKit::ROMol const& mol, FeatureOptions const& opti
 }
 
 }  // namespace m2u
+
+#endif

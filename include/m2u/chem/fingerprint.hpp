@@ -3,15 +3,11 @@
 /// Morgan fingerprints (Rogers and Hahn, J. Chem. Inf. Model. 2010).
 #pragma once
 
-#include <DataStructs/ExplicitBitVect.h>
-#include <GraphMol/Fingerprints/MorganGenerator.h>
-#include <GraphMol/ROMol.h>
-
 #include <cstdint>
-#include <memory>
 #include <vector>
 
-#include "m2u/core/error.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
 
 namespace m2u {
 
@@ -23,8 +19,23 @@ struct MorganOptions {
 
 /// Positions of the bits that are set, ascending, each in [0, bits).
 /// @throws Error if the radius is negative or there are no bits.
-inline std::vector<int> morgan_fingerprint(RDKit::ROMol const& mol,
-                                           MorganOptions const& options = {}) {
+std::vector<int> morgan_fingerprint(RDKit::ROMol const& mol, MorganOptions const& options = {});
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <DataStructs/ExplicitBitVect.h>
+#include <GraphMol/Fingerprints/MorganGenerator.h>
+#include <GraphMol/ROMol.h>
+#include <memory>
+
+#include "m2u/core/error.hpp"
+
+namespace m2u {
+
+M2U_INLINE std::vector<int> morgan_fingerprint(RDKit::ROMol const& mol,
+                                               MorganOptions const& options) {
   expects(options.radius >= 0 && options.bits > 0, "morgan_fingerprint: radius ", options.radius,
           " and ", options.bits, " bits; the radius is at least 0, bits are at least 1");
   std::unique_ptr<RDKit::FingerprintGenerator<std::uint64_t>> const generator(
@@ -38,3 +49,5 @@ inline std::vector<int> morgan_fingerprint(RDKit::ROMol const& mol,
 }
 
 }  // namespace m2u
+
+#endif

@@ -3,25 +3,12 @@
 /// Parts of molecules that chemists have names for.
 #pragma once
 
-#include <GraphMol/ChemTransforms/MolFragmenter.h>
-#include <GraphMol/FilterCatalog/FunctionalGroupHierarchy.h>
-#include <GraphMol/MolOps.h>
-#include <GraphMol/ROMol.h>
-#include <GraphMol/RingInfo.h>
-#include <GraphMol/SmilesParse/SmilesWrite.h>
-#include <GraphMol/Substruct/SubstructMatch.h>
-
-#include <algorithm>
-#include <cstddef>
-#include <map>
-#include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "m2u/chem/rdkit_log.hpp"
-#include "m2u/core/error.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
 
 namespace m2u {
 
@@ -53,6 +40,42 @@ struct AtomGroup {
   friend bool operator==(AtomGroup const&, AtomGroup const&) = default;
 };
 
+/// Matches of RDKit's hierarchy of functional groups, which comes compiled into its library: acid
+/// chlorides and carboxylic acids, sulfonyl chlorides, amines, boronic acids, isocyanates,
+/// alcohols, aldehydes, halogens, azides, nitro groups and terminal alkynes. Where a general name
+/// and a more special one match the same atoms, the most special one is given; equally special ones
+/// by the alphabet.
+std::vector<AtomGroup> hierarchy_groups(RDKit::ROMol const& mol);
+
+/// Ring systems: the smallest rings, those that share an atom joined.
+/// @throws Error if the molecule was not sanitised.
+std::vector<AtomGroup> ring_systems(RDKit::ROMol const& mol);
+
+/// What is left of the molecule when RDKit has cut all BRICS bonds. Each atom is in one fragment.
+std::vector<AtomGroup> brics_fragments(RDKit::ROMol const& mol);
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <GraphMol/ChemTransforms/MolFragmenter.h>
+#include <GraphMol/FilterCatalog/FunctionalGroupHierarchy.h>
+#include <GraphMol/MolOps.h>
+#include <GraphMol/ROMol.h>
+#include <GraphMol/RingInfo.h>
+#include <GraphMol/SmilesParse/SmilesWrite.h>
+#include <GraphMol/Substruct/SubstructMatch.h>
+#include <algorithm>
+#include <cstddef>
+#include <map>
+#include <memory>
+#include <utility>
+
+#include "m2u/chem/rdkit_log.hpp"
+#include "m2u/core/error.hpp"
+
+namespace m2u {
+
 namespace detail {
 
 inline std::string smiles_of_atoms(RDKit::ROMol const& mol, std::vector<int> const& atoms) {
@@ -66,12 +89,7 @@ inline std::ptrdiff_t depth(std::string const& name) {
 
 }  // namespace detail
 
-/// Matches of RDKit's hierarchy of functional groups, which comes compiled into its library: acid
-/// chlorides and carboxylic acids, sulfonyl chlorides, amines, boronic acids, isocyanates,
-/// alcohols, aldehydes, halogens, azides, nitro groups and terminal alkynes. Where a general name
-/// and a more special one match the same atoms, the most special one is given; equally special ones
-/// by the alphabet.
-inline std::vector<AtomGroup> hierarchy_groups(RDKit::ROMol const& mol) {
+M2U_INLINE std::vector<AtomGroup> hierarchy_groups(RDKit::ROMol const& mol) {
   RdkitLog const log;
   std::map<std::vector<int>, std::string> names;
   for (auto const& [name, pattern] : RDKit::GetFlattenedFunctionalGroupHierarchy()) {
@@ -96,9 +114,7 @@ inline std::vector<AtomGroup> hierarchy_groups(RDKit::ROMol const& mol) {
   return groups;
 }
 
-/// Ring systems: the smallest rings, those that share an atom joined.
-/// @throws Error if the molecule was not sanitised.
-inline std::vector<AtomGroup> ring_systems(RDKit::ROMol const& mol) {
+M2U_INLINE std::vector<AtomGroup> ring_systems(RDKit::ROMol const& mol) {
   expects(mol.getRingInfo()->isInitialized(),
           "ring_systems: the molecule was not sanitised; call RDKit::MolOps::sanitizeMol first");
   RdkitLog const log;
@@ -130,8 +146,7 @@ inline std::vector<AtomGroup> ring_systems(RDKit::ROMol const& mol) {
   return groups;
 }
 
-/// What is left of the molecule when RDKit has cut all BRICS bonds. Each atom is in one fragment.
-inline std::vector<AtomGroup> brics_fragments(RDKit::ROMol const& mol) {
+M2U_INLINE std::vector<AtomGroup> brics_fragments(RDKit::ROMol const& mol) {
   RdkitLog const log;
   std::unique_ptr<RDKit::ROMol> const cut(RDKit::MolFragmenter::fragmentOnBRICSBonds(mol));
   std::vector<std::vector<int>> fragments;
@@ -150,3 +165,5 @@ inline std::vector<AtomGroup> brics_fragments(RDKit::ROMol const& mol) {
 }
 
 }  // namespace m2u
+
+#endif

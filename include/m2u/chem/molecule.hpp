@@ -3,21 +3,14 @@
 /// A molecule as read from a file, still text, and how it becomes an RDKit molecule.
 #pragma once
 
-#include <GraphMol/Conformer.h>
-#include <GraphMol/FileParsers/FileParsers.h>
-#include <GraphMol/MolOps.h>
-#include <GraphMol/RWMol.h>
-#include <GraphMol/SmilesParse/SmilesParse.h>
-
 #include <cstddef>
-#include <exception>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
-#include "m2u/chem/rdkit_log.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
 
 namespace m2u {
 
@@ -44,6 +37,36 @@ struct ParsedMolecule {
   std::string reason;  ///< empty if there is a molecule
   explicit operator bool() const { return mol != nullptr; }
 };
+
+/// Parses SMILES; blanks around it do not matter. Throws nothing that RDKit throws.
+ParsedMolecule parse_smiles(std::string_view smiles);
+
+/// Parses an MDL mol block (V2000 or V3000). Stereochemistry comes from the coordinates if they are
+/// 3D.
+ParsedMolecule parse_mol_block(std::string const& block);
+
+ParsedMolecule parse_molecule(MoleculeRecord const& record);
+
+/// What names the record in a list of rejects.
+inline std::string const& input_of(MoleculeRecord const& record) {
+  return record.smiles.empty() ? record.id : record.smiles;
+}
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <GraphMol/Conformer.h>
+#include <GraphMol/FileParsers/FileParsers.h>
+#include <GraphMol/MolOps.h>
+#include <GraphMol/RWMol.h>
+#include <GraphMol/SmilesParse/SmilesParse.h>
+#include <exception>
+#include <utility>
+
+#include "m2u/chem/rdkit_log.hpp"
+
+namespace m2u {
 
 namespace detail {
 
@@ -144,8 +167,7 @@ inline std::unique_ptr<RDKit::RWMol> mol_from_smiles(std::string const& smiles) 
 
 }  // namespace detail
 
-/// Parses SMILES; blanks around it do not matter. Throws nothing that RDKit throws.
-inline ParsedMolecule parse_smiles(std::string_view smiles) {
+M2U_INLINE ParsedMolecule parse_smiles(std::string_view smiles) {
   constexpr std::size_t longest = 20000;  // RDKit's time grows faster than the text
   auto const first = smiles.find_first_not_of(" \t\r\n");
   if (first == std::string_view::npos) {
@@ -163,9 +185,7 @@ inline ParsedMolecule parse_smiles(std::string_view smiles) {
       [&](ParsedMolecule& result) { result.mol = detail::mol_from_smiles(std::string(smiles)); });
 }
 
-/// Parses an MDL mol block (V2000 or V3000). Stereochemistry comes from the coordinates if they are
-/// 3D.
-inline ParsedMolecule parse_mol_block(std::string const& block) {
+M2U_INLINE ParsedMolecule parse_mol_block(std::string const& block) {
   return detail::parse_by([&](ParsedMolecule& result) {
     RDKit::v2::FileParsers::MolFileParserParams parameters;
     parameters.removeHs = false;
@@ -182,13 +202,10 @@ inline ParsedMolecule parse_mol_block(std::string const& block) {
   });
 }
 
-inline ParsedMolecule parse_molecule(MoleculeRecord const& record) {
+M2U_INLINE ParsedMolecule parse_molecule(MoleculeRecord const& record) {
   return record.mol_block.empty() ? parse_smiles(record.smiles) : parse_mol_block(record.mol_block);
 }
 
-/// What names the record in a list of rejects.
-inline std::string const& input_of(MoleculeRecord const& record) {
-  return record.smiles.empty() ? record.id : record.smiles;
-}
-
 }  // namespace m2u
+
+#endif

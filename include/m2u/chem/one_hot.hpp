@@ -3,17 +3,12 @@
 /// The real-valued features of atoms and bonds that M2UMol's package takes: mostly zeros and ones.
 #pragma once
 
-#include <GraphMol/Atom.h>
-#include <GraphMol/Bond.h>
-#include <GraphMol/ROMol.h>
-#include <GraphMol/RingInfo.h>
-
-#include <algorithm>
 #include <array>
-#include <cstddef>
 #include <string_view>
 
 #include "m2u/chem/one_hot_columns.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
 
 namespace m2u {
 
@@ -27,7 +22,29 @@ inline constexpr std::array<std::string_view, 71> one_hot_elements{
     "Nb", "Te", "Mo", "Y",  "Kr", "Gd", "Ba", "Nd", "Ce", "C",  "Be"};
 
 /// 0 … 4 for SP, SP2, SP3, SP3D, SP3D2, else 5.
-inline int hybridisation(RDKit::Atom const& atom) {
+int hybridisation(RDKit::Atom const& atom);
+
+/// The values of an atom of a sanitised molecule, in the order of one_hot_atom_columns. A degree
+/// above 10, which the package refuses, counts as 10.
+std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& atom);
+
+/// The values of a bond of a sanitised molecule, in the order of one_hot_bond_columns.
+std::array<float, one_hot_bond_columns> one_hot_bond(RDKit::Bond const& bond);
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <GraphMol/Atom.h>
+#include <GraphMol/Bond.h>
+#include <GraphMol/ROMol.h>
+#include <GraphMol/RingInfo.h>
+#include <algorithm>
+#include <cstddef>
+
+namespace m2u {
+
+M2U_INLINE int hybridisation(RDKit::Atom const& atom) {
   switch (atom.getHybridization()) {
     case RDKit::Atom::SP:
       return 0;
@@ -44,9 +61,7 @@ inline int hybridisation(RDKit::Atom const& atom) {
   }
 }
 
-/// The values of an atom of a sanitised molecule, in the order of one_hot_atom_columns. A degree
-/// above 10, which the package refuses, counts as 10.
-inline std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& atom) {
+M2U_INLINE std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& atom) {
   std::array<float, one_hot_atom_columns> values{};
   std::size_t first = 0;
   // One 1 among `count` columns; numbers outside go to the last.
@@ -68,8 +83,7 @@ inline std::array<float, one_hot_atom_columns> one_hot_atom(RDKit::Atom const& a
   return values;
 }
 
-/// The values of a bond of a sanitised molecule, in the order of one_hot_bond_columns.
-inline std::array<float, one_hot_bond_columns> one_hot_bond(RDKit::Bond const& bond) {
+M2U_INLINE std::array<float, one_hot_bond_columns> one_hot_bond(RDKit::Bond const& bond) {
   auto const type = bond.getBondType();
   auto const flag = [](bool on) { return on ? 1.0F : 0.0F; };
   return {flag(type == RDKit::Bond::SINGLE),
@@ -81,3 +95,5 @@ inline std::array<float, one_hot_bond_columns> one_hot_bond(RDKit::Bond const& b
 }
 
 }  // namespace m2u
+
+#endif

@@ -12,10 +12,11 @@
 #include <utility>
 #include <vector>
 
+#include <nlohmann/json_fwd.hpp>
+
 #include "m2u/chem/features.hpp"
 #include "m2u/chem/vocabulary.hpp"
-#include "m2u/data/json_object.hpp"
-#include "m2u/data/shard.hpp"
+#include "m2u/core/config.hpp"
 #include "m2u/graph/conformer_batch.hpp"
 #include "m2u/text/latent_text.hpp"
 
@@ -45,7 +46,26 @@ namespace detail {
 
 /// Writes everything but the text projection into a table's metadata: "vocabularies", "text" and a
 /// part of "options".
-inline void fit_to_json(PreparationFit const& fit, nlohmann::json& json) {
+void fit_to_json(PreparationFit const& fit, nlohmann::json& json);
+
+}  // namespace detail
+
+/// Reads it from a folder that write_prepared made.
+/// @throws Error naming the file if it is missing or damaged, or the data set is another kind.
+PreparationFit read_preparation_fit(std::filesystem::path const& folder);
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include "m2u/data/json_object.hpp"
+#include "m2u/data/shard.hpp"
+
+namespace m2u {
+
+namespace detail {
+
+M2U_INLINE void fit_to_json(PreparationFit const& fit, nlohmann::json& json) {
   json["vocabularies"] = {{"targets", fit.targets.terms()}, {"categories", fit.categories.terms()}};
   if (fit.enzymes) {
     json["vocabularies"]["enzymes"] = fit.enzymes->terms();
@@ -88,9 +108,7 @@ inline float cutoff_from_json(JsonObject const& options) {
 
 }  // namespace detail
 
-/// Reads it from a folder that write_prepared made.
-/// @throws Error naming the file if it is missing or damaged, or the data set is another kind.
-inline PreparationFit read_preparation_fit(std::filesystem::path const& folder) {
+M2U_INLINE PreparationFit read_preparation_fit(std::filesystem::path const& folder) {
   auto const table = open_shards(folder);
   auto const what = (folder / "dataset.json").string() + ", metadata";
   auto const json = parse_json(table.metadata(), what);
@@ -132,3 +150,5 @@ inline PreparationFit read_preparation_fit(std::filesystem::path const& folder) 
 }
 
 }  // namespace m2u
+
+#endif

@@ -3,26 +3,18 @@
 /// Molecule records into a table with the modalities "2d", "3d", "text" and "bio", in parallel.
 #pragma once
 
-#include <oneapi/tbb/info.h>
-#include <oneapi/tbb/parallel_pipeline.h>
-#include <oneapi/tbb/task_arena.h>
-
-#include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <filesystem>
 #include <functional>
 #include <span>
 #include <string>
-#include <system_error>
-#include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
-#include "m2u/chem/prepare_record.hpp"
+#include "m2u/chem/molecule.hpp"
+#include "m2u/chem/prepare_options.hpp"
 #include "m2u/chem/rejects.hpp"
-#include "m2u/data/modality_rows.hpp"
+#include "m2u/core/config.hpp"
+#include "m2u/data/table.hpp"
 
 namespace m2u {
 
@@ -45,6 +37,44 @@ struct PreparedMolecules {
   Vocabulary categories;
   PreparationFit fit;  ///< for PrepareOptions::like
 };
+
+/// Parses and featurises molecules, computes their conformers and puts everything into a table.
+/// RDKit's molecules live only while they are worked on. Every molecule in the table has "2d"; it
+/// has "3d" if a conformer was given or computed, "text" if its description has words that are in
+/// use, and "bio" if it has a target, an enzyme or a category of the vocabularies; there is a
+/// vocabulary of enzymes if one of the records that the fit is made on has any. A random share of
+/// the rows is held out, equal structures (canonical SMILES) together: vocabularies and the texts'
+/// projection are fitted on the others, unless PrepareOptions::like gives them. The metadata holds
+/// "modalities", "vocabularies", "text", "options" and "counts"; write_prepared keeps the texts'
+/// projection in a file of its own.
+/// @param progress called a few times a second, by one thread at a time, not always the same.
+/// @throws Error only for wrong options; bad molecules are in `rejects`.
+PreparedMolecules prepare_molecules(
+    std::span<MoleculeRecord const> records, PrepareOptions const& options = {},
+    std::function<void(PrepareProgress const&)> const& progress = {});
+
+/// Writes the table as shards and the texts' projection beside them. dataset.json comes last: a
+/// folder without it is not a data set. An older data set in the folder is replaced.
+/// @throws Error naming the file that can't be written.
+void write_prepared(std::filesystem::path const& folder, PreparedMolecules const& prepared);
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <oneapi/tbb/info.h>
+#include <oneapi/tbb/parallel_pipeline.h>
+#include <oneapi/tbb/task_arena.h>
+#include <algorithm>
+#include <chrono>
+#include <nlohmann/json.hpp>
+#include <system_error>
+#include <utility>
+
+#include "m2u/chem/prepare_record.hpp"
+#include "m2u/data/modality_rows.hpp"
+
+namespace m2u {
 
 namespace detail {
 
@@ -216,20 +246,9 @@ class ProgressReport {
 
 }  // namespace detail
 
-/// Parses and featurises molecules, computes their conformers and puts everything into a table.
-/// RDKit's molecules live only while they are worked on. Every molecule in the table has "2d"; it
-/// has "3d" if a conformer was given or computed, "text" if its description has words that are in
-/// use, and "bio" if it has a target, an enzyme or a category of the vocabularies; there is a
-/// vocabulary of enzymes if one of the records that the fit is made on has any. A random share of
-/// the rows is held out, equal structures (canonical SMILES) together: vocabularies and the texts'
-/// projection are fitted on the others, unless PrepareOptions::like gives them. The metadata holds
-/// "modalities", "vocabularies", "text", "options" and "counts"; write_prepared keeps the texts'
-/// projection in a file of its own.
-/// @param progress called a few times a second, by one thread at a time, not always the same.
-/// @throws Error only for wrong options; bad molecules are in `rejects`.
-inline PreparedMolecules prepare_molecules(
-    std::span<MoleculeRecord const> records, PrepareOptions const& options = {},
-    std::function<void(PrepareProgress const&)> const& progress = {}) {
+M2U_INLINE PreparedMolecules
+prepare_molecules(std::span<MoleculeRecord const> records, PrepareOptions const& options,
+                  std::function<void(PrepareProgress const&)> const& progress) {
   namespace tbb = oneapi::tbb;
   expects(options.max_atoms > 0, "prepare_molecules: max_atoms is ", options.max_atoms);
   expects(options.holdout >= 0.0 && options.holdout < 1.0,
@@ -282,10 +301,8 @@ inline PreparedMolecules prepare_molecules(
   return table.finish();
 }
 
-/// Writes the table as shards and the texts' projection beside them. dataset.json comes last: a
-/// folder without it is not a data set. An older data set in the folder is replaced.
-/// @throws Error naming the file that can't be written.
-inline void write_prepared(std::filesystem::path const& folder, PreparedMolecules const& prepared) {
+M2U_INLINE void write_prepared(std::filesystem::path const& folder,
+                               PreparedMolecules const& prepared) {
   static_cast<void>(ShardWriter{folder});  // makes the folder, removes an older dataset.json
   auto const path = text_projection_path(folder);
   if (prepared.fit.latent_text != nullptr) {
@@ -299,3 +316,5 @@ inline void write_prepared(std::filesystem::path const& folder, PreparedMolecule
 }
 
 }  // namespace m2u
+
+#endif

@@ -4,37 +4,19 @@
 /// together.
 #pragma once
 
-#include <GraphMol/ChemTransforms/ChemTransforms.h>
-#include <GraphMol/ROMol.h>
-#include <GraphMol/SmilesParse/SmilesWrite.h>
-
-#include <algorithm>
-#include <cstddef>
-#include <memory>
 #include <span>
 #include <string>
-#include <unordered_map>
-#include <utility>
 #include <vector>
 
-#include "m2u/chem/rdkit_log.hpp"
-#include "m2u/core/error.hpp"
+#include "m2u/chem/rdkit_types.hpp"
+#include "m2u/core/config.hpp"
 #include "m2u/core/random.hpp"
 
 namespace m2u {
 
 /// Canonical SMILES, with chirality, of the rings of a molecule and the chains between them. Empty
 /// for acyclic molecules. What RDKit throws is thrown as std::exception.
-inline std::string scaffold_smiles(RDKit::ROMol const& mol) {
-  RdkitLog const log;
-  std::unique_ptr<RDKit::ROMol> const scaffold(RDKit::MurckoDecompose(mol));
-  if (scaffold == nullptr || scaffold->getNumAtoms() == 0) {
-    return {};
-  }
-  scaffold->clearComputedProps();
-  scaffold->updatePropertyCache(false);
-  return RDKit::MolToSmiles(*scaffold);
-}
+std::string scaffold_smiles(RDKit::ROMol const& mol);
 
 /// Rows of the three parts, each ascending. The test part is what the shares leave.
 struct ScaffoldSplit {
@@ -47,6 +29,51 @@ struct SplitShares {
   double train = 0.8;
   double validation = 0.1;
 };
+
+/// The deterministic split that MoleculeNet results are reported on: large scaffolds to the
+/// training part, rare ones to the test part. Groups of equal scaffold come by size and then by
+/// their first row, both descending; each goes whole to training while that stays within its
+/// share, else to validation while both stay within theirs, else to test.
+/// @throws Error if the shares are not parts of 1.
+ScaffoldSplit scaffold_split(std::span<std::string const> scaffolds,
+                             SplitShares const& shares = {});
+
+/// The same with the groups in a random order, which the seed determines, and each part within its
+/// own share, so that the test part gets what is left: at least its share. Groups that the
+/// validation part could never hold come first, so that they go to training while it has room for
+/// them: half of FreeSolv has no ring, and as a test part would leave nothing to validate on. Many
+/// such splits show how much a result depends on the split.
+ScaffoldSplit random_scaffold_split(std::span<std::string const> scaffolds, Seed seed,
+                                    SplitShares const& shares = {});
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CHEM
+
+#include <GraphMol/ChemTransforms/ChemTransforms.h>
+#include <GraphMol/ROMol.h>
+#include <GraphMol/SmilesParse/SmilesWrite.h>
+#include <algorithm>
+#include <cstddef>
+#include <memory>
+#include <unordered_map>
+#include <utility>
+
+#include "m2u/chem/rdkit_log.hpp"
+#include "m2u/core/error.hpp"
+
+namespace m2u {
+
+M2U_INLINE std::string scaffold_smiles(RDKit::ROMol const& mol) {
+  RdkitLog const log;
+  std::unique_ptr<RDKit::ROMol> const scaffold(RDKit::MurckoDecompose(mol));
+  if (scaffold == nullptr || scaffold->getNumAtoms() == 0) {
+    return {};
+  }
+  scaffold->clearComputedProps();
+  scaffold->updatePropertyCache(false);
+  return RDKit::MolToSmiles(*scaffold);
+}
 
 namespace detail {
 
@@ -100,13 +127,8 @@ inline ScaffoldSplit fill_parts(std::vector<std::vector<int>> const& groups,
 
 }  // namespace detail
 
-/// The deterministic split that MoleculeNet results are reported on: large scaffolds to the
-/// training part, rare ones to the test part. Groups of equal scaffold come by size and then by
-/// their first row, both descending; each goes whole to training while that stays within its
-/// share, else to validation while both stay within theirs, else to test.
-/// @throws Error if the shares are not parts of 1.
-inline ScaffoldSplit scaffold_split(std::span<std::string const> scaffolds,
-                                    SplitShares const& shares = {}) {
+M2U_INLINE ScaffoldSplit scaffold_split(std::span<std::string const> scaffolds,
+                                        SplitShares const& shares) {
   auto groups = detail::scaffold_groups(scaffolds);
   std::sort(groups.begin(), groups.end(), [](auto const& a, auto const& b) {
     return std::pair(a.size(), a.front()) > std::pair(b.size(), b.front());
@@ -114,13 +136,8 @@ inline ScaffoldSplit scaffold_split(std::span<std::string const> scaffolds,
   return detail::fill_parts(groups, shares, scaffolds.size(), detail::ValidationLimit::with_train);
 }
 
-/// The same with the groups in a random order, which the seed determines, and each part within its
-/// own share, so that the test part gets what is left: at least its share. Groups that the
-/// validation part could never hold come first, so that they go to training while it has room for
-/// them: half of FreeSolv has no ring, and as a test part would leave nothing to validate on. Many
-/// such splits show how much a result depends on the split.
-inline ScaffoldSplit random_scaffold_split(std::span<std::string const> scaffolds, Seed seed,
-                                           SplitShares const& shares = {}) {
+M2U_INLINE ScaffoldSplit random_scaffold_split(std::span<std::string const> scaffolds, Seed seed,
+                                               SplitShares const& shares) {
   auto const groups = detail::scaffold_groups(scaffolds);
   std::vector<std::vector<int>> shuffled;
   for (int const group : random_permutation(static_cast<int>(groups.size()), seed,
@@ -135,3 +152,5 @@ inline ScaffoldSplit random_scaffold_split(std::span<std::string const> scaffold
 }
 
 }  // namespace m2u
+
+#endif

@@ -19,7 +19,9 @@
 #include <variant>
 #include <vector>
 
-#include "m2u/data/json_object.hpp"
+#include <nlohmann/json_fwd.hpp>
+
+#include "m2u/core/config.hpp"
 #include "m2u/data/sparse_row.hpp"
 #include "m2u/data/table.hpp"
 #include "m2u/graph/conformer_batch.hpp"
@@ -70,7 +72,69 @@ inline std::string const& name_of(ModalitySpec const& spec) {
   return std::visit([](auto const& modality) -> std::string const& { return modality.name; }, spec);
 }
 
-inline nlohmann::json modality_to_json(ModalitySpec const& spec) {
+nlohmann::json modality_to_json(ModalitySpec const& spec);
+
+/// @param what names the text in messages. @throws Error naming the field that is missing or wrong.
+ModalitySpec modality_from_json(nlohmann::json const& json, std::string const& what);
+
+/// The modalities described in a table's metadata; none if it has no "modalities".
+/// @throws Error naming the entry that is wrong or the name that is used twice.
+std::vector<ModalitySpec> read_modalities(std::string_view metadata,
+                                          std::string const& what = "the metadata");
+
+/// Metadata with the modalities described in it; `metadata` is the JSON object with everything
+/// else.
+std::string with_modalities(std::span<ModalitySpec const> specs, std::string_view metadata = "{}");
+
+/// Adds a modality's columns to a builder.
+void add_columns(TableBuilder& builder, ModalitySpec const& spec);
+
+/// @throws Error naming the feature if one lies outside its vocabulary. `what` begins the message.
+inline void check_vocabularies(std::span<int const> features, std::span<int const> vocabularies,
+                               char const* name, std::string const& what) {
+  for (std::size_t i = 0; i < features.size(); ++i) {
+    auto const column = i % vocabularies.size();
+    expects(features[i] >= 0 && features[i] < vocabularies[column], what, ": column ", column,
+            " of ", name, " ", i / vocabularies.size(), " is ", features[i], ", outside 0 … ",
+            vocabularies[column] - 1);
+  }
+}
+
+/// @throws Error if the graph is malformed or a feature lies outside its vocabulary.
+inline void check_modality(GraphModality const& modality, GraphView const& graph,
+                           std::string const& what) {
+  check_graph(graph, modality.columns(), what);
+  check_vocabularies(graph.node_features, modality.node_vocabularies, "node", what);
+  check_vocabularies(graph.edge_features, modality.edge_vocabularies, "edge", what);
+}
+
+/// @throws Error if sizes, indices or coordinates are wrong.
+void check_modality(ConformerModality const& modality, ConformerView const& conformer,
+                    std::string const& what);
+
+/// @throws Error if the number of vocabularies or weights, a column or a weight is wrong.
+void check_modality(SparseModality const& modality, std::span<SparseRowView const> rows,
+                    std::string const& what);
+
+/// @throws Error if the width is wrong or a value is not finite.
+inline void check_modality(DenseModality const& modality, std::span<float const> values,
+                           std::string const& what) {
+  expects(values.size() == static_cast<std::size_t>(modality.width), what, ": ", values.size(),
+          " values, but the width is ", modality.width);
+  for (float const value : values) {
+    expects(std::isfinite(value), what, ": a value is not finite");
+  }
+}
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CORE
+
+#include "m2u/data/json_object.hpp"
+
+namespace m2u {
+
+M2U_INLINE nlohmann::json modality_to_json(ModalitySpec const& spec) {
   nlohmann::json json{{"name", name_of(spec)}};
   if (auto const* const graph = std::get_if<GraphModality>(&spec)) {
     json["kind"] = "graph";
@@ -97,8 +161,7 @@ inline nlohmann::json modality_to_json(ModalitySpec const& spec) {
   return json;
 }
 
-/// @param what names the text in messages. @throws Error naming the field that is missing or wrong.
-inline ModalitySpec modality_from_json(nlohmann::json const& json, std::string const& what) {
+M2U_INLINE ModalitySpec modality_from_json(nlohmann::json const& json, std::string const& what) {
   constexpr int most = 1 << 20;  // columns of a matrix
   JsonObject const object(json, what);
   auto const name = object.text("name");
@@ -134,10 +197,8 @@ inline ModalitySpec modality_from_json(nlohmann::json const& json, std::string c
   return DenseModality{name, static_cast<int>(object.integer("width", 1, most))};
 }
 
-/// The modalities described in a table's metadata; none if it has no "modalities".
-/// @throws Error naming the entry that is wrong or the name that is used twice.
-inline std::vector<ModalitySpec> read_modalities(std::string_view metadata,
-                                                 std::string const& what = "the metadata") {
+M2U_INLINE std::vector<ModalitySpec> read_modalities(std::string_view metadata,
+                                                     std::string const& what) {
   auto const json = parse_json(metadata, what);
   JsonObject const object(json, what);
   std::vector<ModalitySpec> specs;
@@ -156,10 +217,8 @@ inline std::vector<ModalitySpec> read_modalities(std::string_view metadata,
   return specs;
 }
 
-/// Metadata with the modalities described in it; `metadata` is the JSON object with everything
-/// else.
-inline std::string with_modalities(std::span<ModalitySpec const> specs,
-                                   std::string_view metadata = "{}") {
+M2U_INLINE std::string with_modalities(std::span<ModalitySpec const> specs,
+                                       std::string_view metadata) {
   auto json = parse_json(metadata, "the metadata");
   expects(json.is_object(), "the metadata is not a JSON object");
   json["modalities"] = nlohmann::json::array();
@@ -169,8 +228,7 @@ inline std::string with_modalities(std::span<ModalitySpec const> specs,
   return json_text(json, "the metadata");
 }
 
-/// Adds a modality's columns to a builder.
-inline void add_columns(TableBuilder& builder, ModalitySpec const& spec) {
+M2U_INLINE void add_columns(TableBuilder& builder, ModalitySpec const& spec) {
   auto const json = modality_to_json(spec);
   modality_from_json(json,
                      "the modality \"" + name_of(spec) + "\"");  // what is written can be read
@@ -213,28 +271,8 @@ inline void add_columns(TableBuilder& builder, ModalitySpec const& spec) {
   }
 }
 
-/// @throws Error naming the feature if one lies outside its vocabulary. `what` begins the message.
-inline void check_vocabularies(std::span<int const> features, std::span<int const> vocabularies,
-                               char const* name, std::string const& what) {
-  for (std::size_t i = 0; i < features.size(); ++i) {
-    auto const column = i % vocabularies.size();
-    expects(features[i] >= 0 && features[i] < vocabularies[column], what, ": column ", column,
-            " of ", name, " ", i / vocabularies.size(), " is ", features[i], ", outside 0 … ",
-            vocabularies[column] - 1);
-  }
-}
-
-/// @throws Error if the graph is malformed or a feature lies outside its vocabulary.
-inline void check_modality(GraphModality const& modality, GraphView const& graph,
-                           std::string const& what) {
-  check_graph(graph, modality.columns(), what);
-  check_vocabularies(graph.node_features, modality.node_vocabularies, "node", what);
-  check_vocabularies(graph.edge_features, modality.edge_vocabularies, "edge", what);
-}
-
-/// @throws Error if sizes, indices or coordinates are wrong.
-inline void check_modality(ConformerModality const& modality, ConformerView const& conformer,
-                           std::string const& what) {
+M2U_INLINE void check_modality(ConformerModality const& modality, ConformerView const& conformer,
+                               std::string const& what) {
   auto const atoms = conformer.atomic_numbers.size();
   expects(conformer.positions.size() == 3 * atoms, what, ": ", atoms, " atoms, but ",
           conformer.positions.size(), " coordinates");
@@ -257,9 +295,8 @@ inline void check_modality(ConformerModality const& modality, ConformerView cons
   }
 }
 
-/// @throws Error if the number of vocabularies or weights, a column or a weight is wrong.
-inline void check_modality(SparseModality const& modality, std::span<SparseRowView const> rows,
-                           std::string const& what) {
+M2U_INLINE void check_modality(SparseModality const& modality, std::span<SparseRowView const> rows,
+                               std::string const& what) {
   expects(rows.size() == modality.widths.size(), what, ": ", rows.size(), " sparse rows, but ",
           modality.widths.size(), " vocabularies");
   for (std::size_t v = 0; v < rows.size(); ++v) {
@@ -276,14 +313,6 @@ inline void check_modality(SparseModality const& modality, std::span<SparseRowVi
   }
 }
 
-/// @throws Error if the width is wrong or a value is not finite.
-inline void check_modality(DenseModality const& modality, std::span<float const> values,
-                           std::string const& what) {
-  expects(values.size() == static_cast<std::size_t>(modality.width), what, ": ", values.size(),
-          " values, but the width is ", modality.width);
-  for (float const value : values) {
-    expects(std::isfinite(value), what, ": a value is not finite");
-  }
-}
-
 }  // namespace m2u
+
+#endif

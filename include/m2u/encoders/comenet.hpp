@@ -76,25 +76,7 @@ class ComENetBlock {
   /// @return [atoms, width], before `out`
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Linear const* before,
-                          EdgeBasis<S, R> const& basis, ConformerBatch<S> const& batch) const {
-    auto const start = detail::linear_after(tape, x, before, in_, {.activation = Activation::silu});
-    tape.drop(x);
-    auto const angles = angles_(tape, start, basis.angles, batch);
-    auto const torsions = torsions_(tape, start, basis.torsions, batch);
-    std::vector<Tensor<S, R>> h{join_(tape, angles, torsions, {.residual = start})};
-    for (auto const& dropped : {torsions, angles, start}) {
-      tape.drop(dropped);
-    }
-    for (auto const& layer : residual_) {
-      h.push_back(layer(tape, h.back(), {.activation = Activation::silu, .residual = h.back()}));
-    }
-    auto const y = graph_norm(tape, h.back(), batch.atoms, tape.parameter(weight_),
-                              tape.parameter(bias_), tape.parameter(mean_scale_));
-    for (; !h.empty(); h.pop_back()) {  // the last first: it is made again of those before
-      tape.drop(h.back());
-    }
-    return y;
-  }
+                          EdgeBasis<S, R> const& basis, ConformerBatch<S> const& batch) const;
 
   Linear const& out() const { return out_; }
 
@@ -176,51 +158,18 @@ class ComENet {
   /// The batch must outlive the tape's backward pass, which reads its atomic numbers.
   /// @return [conformers, out]  @throws Error if the edges have no geometry.
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
-    return pool(tape, atoms(tape, batch), batch.atoms, options_.pooling);
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const;
 
   /// One row per atom, before the readout's sum.
   /// @return [atoms, out]  @throws Error if the edges have no geometry.
   template <ExecutionSpace S, class R>
-  Tensor<S, R> atoms(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
-    expects(batch.incoming.total == 0 || batch.geometry.extent_int(1) == edge_geometry_columns,
-            "ComENet: the conformers' edges have no geometry; make the radius graphs with "
-            "RadiusGraphOptions::geometry (EdgeGeometry::smooth or published), and tables with "
-            "ConformerModality::geometry");
-    return atoms(tape, batch,
-                 spherical_basis(tape, batch.distances, batch.geometry, options_.radial,
-                                 R(options_.cutoff)));
-  }
+  Tensor<S, R> atoms(Tape<S, R>& tape, ConformerBatch<S> const& batch) const;
 
   /// The same with the edges' basis given: [edges, 4 · radial] and [edges, 2 · radial], in the
   /// batch's order of edges.
   template <ExecutionSpace S, class R>
   Tensor<S, R> atoms(Tape<S, R>& tape, ConformerBatch<S> const& batch,
-                     EdgeBasis<S, R> const& basis) const {
-    expects_elements(batch, options_.elements, "ComENet");
-    Matrix<int, S> const numbers(batch.atomic_numbers.data(), batch.atoms.total, 1);
-    Linear const* before = nullptr;
-    auto const last = tape.internal([&] {
-      auto x = activation(tape, embedding_sum(tape, tape.parameter(embedding_), elements_, numbers),
-                          Activation::silu);
-      for (auto const& block : blocks_) {
-        x = block(tape, x, before, basis, batch);
-        before = &block.out();
-      }
-      for (auto const& layer : output_) {
-        auto const y =
-            detail::linear_after(tape, x, before, layer, {.activation = Activation::silu});
-        tape.drop(x);
-        x = y;
-        before = nullptr;
-      }
-      return x;
-    });
-    auto const y = detail::linear_after(tape, last, before, readout_);
-    tape.drop(last);
-    return y;
-  }
+                     EdgeBasis<S, R> const& basis) const;
 
  private:
   Vocabularies elements_;
@@ -230,5 +179,70 @@ class ComENet {
   Linear readout_;
   ComENetOptions options_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> ComENetBlock::operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Linear const* before,
+                                      EdgeBasis<S, R> const& basis,
+                                      ConformerBatch<S> const& batch) const {
+  auto const start = detail::linear_after(tape, x, before, in_, {.activation = Activation::silu});
+  tape.drop(x);
+  auto const angles = angles_(tape, start, basis.angles, batch);
+  auto const torsions = torsions_(tape, start, basis.torsions, batch);
+  std::vector<Tensor<S, R>> h{join_(tape, angles, torsions, {.residual = start})};
+  for (auto const& dropped : {torsions, angles, start}) {
+    tape.drop(dropped);
+  }
+  for (auto const& layer : residual_) {
+    h.push_back(layer(tape, h.back(), {.activation = Activation::silu, .residual = h.back()}));
+  }
+  auto const y = graph_norm(tape, h.back(), batch.atoms, tape.parameter(weight_),
+                            tape.parameter(bias_), tape.parameter(mean_scale_));
+  for (; !h.empty(); h.pop_back()) {  // the last first: it is made again of those before
+    tape.drop(h.back());
+  }
+  return y;
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> ComENet::operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
+  return pool(tape, atoms(tape, batch), batch.atoms, options_.pooling);
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> ComENet::atoms(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
+  expects(batch.incoming.total == 0 || batch.geometry.extent_int(1) == edge_geometry_columns,
+          "ComENet: the conformers' edges have no geometry; make the radius graphs with "
+          "RadiusGraphOptions::geometry (EdgeGeometry::smooth or published), and tables with "
+          "ConformerModality::geometry");
+  return atoms(
+      tape, batch,
+      spherical_basis(tape, batch.distances, batch.geometry, options_.radial, R(options_.cutoff)));
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> ComENet::atoms(Tape<S, R>& tape, ConformerBatch<S> const& batch,
+                            EdgeBasis<S, R> const& basis) const {
+  expects_elements(batch, options_.elements, "ComENet");
+  Matrix<int, S> const numbers(batch.atomic_numbers.data(), batch.atoms.total, 1);
+  Linear const* before = nullptr;
+  auto const last = tape.internal([&] {
+    auto x = activation(tape, embedding_sum(tape, tape.parameter(embedding_), elements_, numbers),
+                        Activation::silu);
+    for (auto const& block : blocks_) {
+      x = block(tape, x, before, basis, batch);
+      before = &block.out();
+    }
+    for (auto const& layer : output_) {
+      auto const y = detail::linear_after(tape, x, before, layer, {.activation = Activation::silu});
+      tape.drop(x);
+      x = y;
+      before = nullptr;
+    }
+    return x;
+  });
+  auto const y = detail::linear_after(tape, last, before, readout_);
+  tape.drop(last);
+  return y;
+}
 
 }  // namespace m2u

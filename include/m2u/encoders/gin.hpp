@@ -45,22 +45,11 @@ class Gin {
 
   /// @return [nodes, width]
   template <ExecutionSpace S, class R>
-  Tensor<S, R> nodes(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
-    auto x = nodes_(tape, graph.node_features);
-    for (std::size_t layer = 0; layer < mlps_.size(); ++layer) {
-      auto const sum = gin_aggregate(tape, x, graph.incoming, graph.source, R(0));
-      auto const y =
-          activation(tape, norms_[layer](tape, mlps_[layer](tape, sum)), Activation::relu);
-      x = dropout(tape, y, options_.dropout);
-    }
-    return x;
-  }
+  Tensor<S, R> nodes(Tape<S, R>& tape, GraphBatch<S> const& graph) const;
 
   /// @return [graphs, width]
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
-    return pool(tape, nodes(tape, graph), graph.nodes, options_.pooling);
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, GraphBatch<S> const& graph) const;
 
  private:
   EmbeddingSum nodes_;
@@ -68,5 +57,21 @@ class Gin {
   std::vector<BatchNorm> norms_;
   GinOptions options_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> Gin::nodes(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
+  auto x = nodes_(tape, graph.node_features);
+  for (std::size_t layer = 0; layer < mlps_.size(); ++layer) {
+    auto const sum = gin_aggregate(tape, x, graph.incoming, graph.source, R(0));
+    auto const y = activation(tape, norms_[layer](tape, mlps_[layer](tape, sum)), Activation::relu);
+    x = dropout(tape, y, options_.dropout);
+  }
+  return x;
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> Gin::operator()(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
+  return pool(tape, nodes(tape, graph), graph.nodes, options_.pooling);
+}
 
 }  // namespace m2u

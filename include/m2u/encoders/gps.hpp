@@ -66,20 +66,7 @@ class GpsLayer {
   /// @return [nodes, width]
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Tensor<S, R> const& edges,
-                          Vector<int, S> const& kinds, GraphBatch<S> const& graph) const {
-    auto const residual = [&](Tensor<S, R> const& to) {
-      return LinearTail<S, R>{.dropout = dropout_, .residual = to};
-    };
-    auto const local = tape.scoped([&] {
-      auto const messages =
-          gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0), kinds);
-      return local_(tape, messages, residual(x));
-    });
-    auto const global = tape.scoped([&] { return attention_(tape, x, graph.nodes, residual(x)); });
-    auto const both =
-        batch_norm(tape, std::array{norm1_.term(tape, local), norm2_.term(tape, global)});
-    return tape.scoped([&] { return norm3_(tape, mlp_(tape, both, residual(both))); });
-  }
+                          Vector<int, S> const& kinds, GraphBatch<S> const& graph) const;
 
   MultiheadAttention const& attention() const { return attention_; }
 
@@ -116,25 +103,12 @@ class FeatureInput {
   /// @throws Error if the batch has other columns.
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Matrix<int, S> const& features,
-                          Matrix<float, S> const& values) const {
-    check(features, values);
-    if (!linear_) {
-      return (*embedding_)(tape, features);
-    }
-    auto const mapped = (*linear_)(tape, constant_of(tape, values));
-    return embedding_ ? add(tape, (*embedding_)(tape, features), mapped) : mapped;
-  }
+                          Matrix<float, S> const& values) const;
 
   /// EmbeddingSum::by_kind, where that is all there is and pays; else the rows and no kinds.
   template <ExecutionSpace S, class R>
   std::pair<Tensor<S, R>, Vector<int, S>> by_kind(Tape<S, R>& tape, Matrix<int, S> const& features,
-                                                  Matrix<float, S> const& values) const {
-    if (linear_ || !embedding_->few_kinds()) {
-      return {(*this)(tape, features, values), {}};
-    }
-    check(features, values);
-    return embedding_->by_kind(tape, features);
-  }
+                                                  Matrix<float, S> const& values) const;
 
  private:
   template <class Features, class Values>
@@ -198,10 +172,7 @@ class Gps {
   /// What the first layer takes in: the nodes' embedding beside that of their encoding, and the
   /// edges' embedding.
   template <ExecutionSpace S, class R>
-  EmbeddedGraph<S, R> embed(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
-    auto const x = embed_nodes(tape, graph);
-    return {x, edges_(tape, graph.edge_features, graph.edge_values)};
-  }
+  EmbeddedGraph<S, R> embed(Tape<S, R>& tape, GraphBatch<S> const& graph) const;
 
   /// The layers alone, on what `embed` gave or what was made of it: of the graph only its structure
   /// is used.
@@ -222,16 +193,11 @@ class Gps {
   /// @return [graphs, width]: one row per graph, of what `embed` gave or what was made of it
   template <ExecutionSpace S, class R>
   Tensor<S, R> pool_embedded(Tape<S, R>& tape, EmbeddedGraph<S, R> const& embedded,
-                             GraphBatch<S> const& graph) const {
-    auto const x = layers(tape, embedded, graph, [](auto const&...) {});
-    return pool(tape, x, graph.nodes, options_.pooling);
-  }
+                             GraphBatch<S> const& graph) const;
 
   /// @return [graphs, width]: one row per graph
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
-    return pool(tape, nodes(tape, graph), graph.nodes, options_.pooling);
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, GraphBatch<S> const& graph) const;
 
  private:
   template <ExecutionSpace S, class R>
@@ -262,5 +228,61 @@ class Gps {
   std::vector<GpsLayer> layers_;
   GpsOptions options_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> GpsLayer::operator()(Tape<S, R>& tape, Tensor<S, R> const& x,
+                                  Tensor<S, R> const& edges, Vector<int, S> const& kinds,
+                                  GraphBatch<S> const& graph) const {
+  auto const residual = [&](Tensor<S, R> const& to) {
+    return LinearTail<S, R>{.dropout = dropout_, .residual = to};
+  };
+  auto const local = tape.scoped([&] {
+    auto const messages = gine_aggregate(tape, x, edges, graph.incoming, graph.source, R(0), kinds);
+    return local_(tape, messages, residual(x));
+  });
+  auto const global = tape.scoped([&] { return attention_(tape, x, graph.nodes, residual(x)); });
+  auto const both =
+      batch_norm(tape, std::array{norm1_.term(tape, local), norm2_.term(tape, global)});
+  return tape.scoped([&] { return norm3_(tape, mlp_(tape, both, residual(both))); });
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> FeatureInput::operator()(Tape<S, R>& tape, Matrix<int, S> const& features,
+                                      Matrix<float, S> const& values) const {
+  check(features, values);
+  if (!linear_) {
+    return (*embedding_)(tape, features);
+  }
+  auto const mapped = (*linear_)(tape, constant_of(tape, values));
+  return embedding_ ? add(tape, (*embedding_)(tape, features), mapped) : mapped;
+}
+
+template <ExecutionSpace S, class R>
+std::pair<Tensor<S, R>, Vector<int, S>> FeatureInput::by_kind(
+    Tape<S, R>& tape, Matrix<int, S> const& features, Matrix<float, S> const& values) const {
+  if (linear_ || !embedding_->few_kinds()) {
+    return {(*this)(tape, features, values), {}};
+  }
+  check(features, values);
+  return embedding_->by_kind(tape, features);
+}
+
+template <ExecutionSpace S, class R>
+EmbeddedGraph<S, R> Gps::embed(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
+  auto const x = embed_nodes(tape, graph);
+  return {x, edges_(tape, graph.edge_features, graph.edge_values)};
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> Gps::pool_embedded(Tape<S, R>& tape, EmbeddedGraph<S, R> const& embedded,
+                                GraphBatch<S> const& graph) const {
+  auto const x = layers(tape, embedded, graph, [](auto const&...) {});
+  return pool(tape, x, graph.nodes, options_.pooling);
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> Gps::operator()(Tape<S, R>& tape, GraphBatch<S> const& graph) const {
+  return pool(tape, nodes(tape, graph), graph.nodes, options_.pooling);
+}
 
 }  // namespace m2u

@@ -32,15 +32,18 @@ class HashedText {
 
   /// @return [rows, out]  @throws Error if the batch was hashed to another number of buckets.
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, SparseBatch<S> const& batch) const {
-    expects(batch.vocabularies.size() == 1, "HashedText: takes one vocabulary, but the batch has ",
-            batch.vocabularies.size());
-    return mlp_(tape, sparse_dense(tape, batch.vocabularies[0], tape.parameter(table_)));
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, SparseBatch<S> const& batch) const;
 
  private:
   Slice table_;
   Mlp mlp_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> HashedText::operator()(Tape<S, R>& tape, SparseBatch<S> const& batch) const {
+  expects(batch.vocabularies.size() == 1, "HashedText: takes one vocabulary, but the batch has ",
+          batch.vocabularies.size());
+  return mlp_(tape, sparse_dense(tape, batch.vocabularies[0], tape.parameter(table_)));
+}
 
 }  // namespace m2u

@@ -42,22 +42,25 @@ class MultiHot {
 
   /// @return [rows, out]  @throws Error if the batch has other vocabularies.
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, SparseBatch<S> const& batch) const {
-    expects(batch.vocabularies.size() == weights_.size(), "MultiHot: the batch has ",
-            batch.vocabularies.size(), " vocabularies, but the encoder ", weights_.size());
-    Tensor<S, R> sum;
-    for (std::size_t v = 0; v < weights_.size(); ++v) {
-      auto const part = sparse_linear(tape, batch.vocabularies[v], tape.parameter(weights_[v]),
-                                      tape.parameter(biases_[v]));
-      sum = v == 0 ? part : add(tape, sum, part);
-    }
-    return last_(tape, scale(tape, sum, R(1) / static_cast<R>(weights_.size())));
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, SparseBatch<S> const& batch) const;
 
  private:
   std::vector<Slice> weights_;
   std::vector<Slice> biases_;
   Linear last_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> MultiHot::operator()(Tape<S, R>& tape, SparseBatch<S> const& batch) const {
+  expects(batch.vocabularies.size() == weights_.size(), "MultiHot: the batch has ",
+          batch.vocabularies.size(), " vocabularies, but the encoder ", weights_.size());
+  Tensor<S, R> sum;
+  for (std::size_t v = 0; v < weights_.size(); ++v) {
+    auto const part = sparse_linear(tape, batch.vocabularies[v], tape.parameter(weights_[v]),
+                                    tape.parameter(biases_[v]));
+    sum = v == 0 ? part : add(tape, sum, part);
+  }
+  return last_(tape, scale(tape, sum, R(1) / static_cast<R>(weights_.size())));
+}
 
 }  // namespace m2u

@@ -21,12 +21,15 @@ class Precomputed {
 
   /// @return [rows, out]
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, DenseBatch<S> const& batch) const {
-    return linear_(tape, constant_of(tape, batch.values));
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, DenseBatch<S> const& batch) const;
 
  private:
   Linear linear_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> Precomputed::operator()(Tape<S, R>& tape, DenseBatch<S> const& batch) const {
+  return linear_(tape, constant_of(tape, batch.values));
+}
 
 }  // namespace m2u

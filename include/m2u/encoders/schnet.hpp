@@ -48,17 +48,7 @@ class SchNet {
 
   /// @return [conformers, out]
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
-    expects_elements(batch, options_.elements, "SchNet");
-    Matrix<int, S> const numbers(batch.atomic_numbers.data(), batch.atoms.total, 1);
-    auto x = embedding_(tape, numbers);
-    auto const basis =
-        tape.constant(radial_basis(tape, batch.distances, options_.gaussians, R(options_.cutoff)));
-    for (auto const& block : blocks_) {
-      x = add(tape, x, block(tape, x, basis, batch, options_.cutoff));
-    }
-    return pool(tape, readout_(tape, x), batch.atoms, options_.pooling);
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const;
 
  private:
   struct Interaction {
@@ -88,5 +78,18 @@ class SchNet {
   Mlp readout_;
   SchNetOptions options_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> SchNet::operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const {
+  expects_elements(batch, options_.elements, "SchNet");
+  Matrix<int, S> const numbers(batch.atomic_numbers.data(), batch.atoms.total, 1);
+  auto x = embedding_(tape, numbers);
+  auto const basis =
+      tape.constant(radial_basis(tape, batch.distances, options_.gaussians, R(options_.cutoff)));
+  for (auto const& block : blocks_) {
+    x = add(tape, x, block(tape, x, basis, batch, options_.cutoff));
+  }
+  return pool(tape, readout_(tape, x), batch.atoms, options_.pooling);
+}
 
 }  // namespace m2u

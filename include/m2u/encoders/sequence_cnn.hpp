@@ -79,14 +79,7 @@ class SequenceCnn {
 
   /// @return [letters, width]: a row per letter
   template <ExecutionSpace S, class R>
-  Tensor<S, R> operator()(Tape<S, R>& tape, SequenceBatch<S> const& batch) const {
-    auto x = embedding_(tape, batch.letters);
-    for (std::size_t i = 0; i < convolutions_.size(); ++i) {
-      auto const windows = unfold(tape, x, batch.sequences, options_.windows[i]);
-      x = norms_[i](tape, convolutions_[i](tape, windows, Activation::relu));
-    }
-    return x;
-  }
+  Tensor<S, R> operator()(Tape<S, R>& tape, SequenceBatch<S> const& batch) const;
 
  private:
   EmbeddingSum embedding_;
@@ -94,5 +87,15 @@ class SequenceCnn {
   std::vector<BatchNorm> norms_;
   SequenceCnnOptions options_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> SequenceCnn::operator()(Tape<S, R>& tape, SequenceBatch<S> const& batch) const {
+  auto x = embedding_(tape, batch.letters);
+  for (std::size_t i = 0; i < convolutions_.size(); ++i) {
+    auto const windows = unfold(tape, x, batch.sequences, options_.windows[i]);
+    x = norms_[i](tape, convolutions_[i](tape, windows, Activation::relu));
+  }
+  return x;
+}
 
 }  // namespace m2u

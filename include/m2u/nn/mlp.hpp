@@ -26,16 +26,20 @@ class Mlp {
   /// @param x [rows, in]  @param tail what follows the second layer  @return [rows, out]
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x,
-                          std::type_identity_t<LinearTail<S, R>> const& tail = {}) const {
-    auto const hidden = first_(
-        tape, x, LinearTail<S, R>{.activation = options_.activation, .dropout = options_.dropout});
-    return second_(tape, hidden, tail);
-  }
+                          std::type_identity_t<LinearTail<S, R>> const& tail = {}) const;
 
  private:
   Linear first_;
   Linear second_;
   Options options_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> Mlp::operator()(Tape<S, R>& tape, Tensor<S, R> const& x,
+                             std::type_identity_t<LinearTail<S, R>> const& tail) const {
+  auto const hidden = first_(
+      tape, x, LinearTail<S, R>{.activation = options_.activation, .dropout = options_.dropout});
+  return second_(tape, hidden, tail);
+}
 
 }  // namespace m2u

@@ -29,10 +29,7 @@ class MultiheadAttention {
   /// @return [rows, width]
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups,
-                          std::type_identity_t<LinearTail<S, R>> const& tail = {}) const {
-    auto const qkv = in_(tape, x);
-    return out_(tape, ragged_attention(tape, qkv, groups, heads_, {.dropout = dropout_}), tail);
-  }
+                          std::type_identity_t<LinearTail<S, R>> const& tail = {}) const;
 
   /// How much each row attends to the rows of its group, averaged over the heads, without dropout.
   /// Not differentiable; for looking at. Waits for the space.
@@ -40,14 +37,7 @@ class MultiheadAttention {
   /// @return [rows, rows of the longest group]: column j is the group's row j; the columns beyond a
   /// group's rows are 0
   template <ExecutionSpace S, class R>
-  Tensor<S, R> weights(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups) const {
-    auto const& space = tape.space();
-    auto const weights = attention_weights(space, in_(tape, x).value, groups, heads_);
-    auto const padded = tape.matrix(groups.total, groups.longest);
-    kernels::pad_attention(space, weights.values, weights.offsets, groups, padded);
-    space.fence("m2u::nn::attention_weights");  // the weights end here
-    return tape.constant(padded);
-  }
+  Tensor<S, R> weights(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups) const;
 
  private:
   Linear in_;
@@ -55,5 +45,24 @@ class MultiheadAttention {
   int heads_;
   float dropout_;
 };
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> MultiheadAttention::operator()(
+    Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> const& groups,
+    std::type_identity_t<LinearTail<S, R>> const& tail) const {
+  auto const qkv = in_(tape, x);
+  return out_(tape, ragged_attention(tape, qkv, groups, heads_, {.dropout = dropout_}), tail);
+}
+
+template <ExecutionSpace S, class R>
+Tensor<S, R> MultiheadAttention::weights(Tape<S, R>& tape, Tensor<S, R> const& x,
+                                         Ragged<S> const& groups) const {
+  auto const& space = tape.space();
+  auto const weights = attention_weights(space, in_(tape, x).value, groups, heads_);
+  auto const padded = tape.matrix(groups.total, groups.longest);
+  kernels::pad_attention(space, weights.values, weights.offsets, groups, padded);
+  space.fence("m2u::nn::attention_weights");  // the weights end here
+  return tape.constant(padded);
+}
 
 }  // namespace m2u

@@ -4,13 +4,13 @@
 /// itself would not notice an altered number.
 #pragma once
 
-#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <span>
 #include <string>
 #include <vector>
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/file.hpp"
 #include "m2u/parameters/safetensors.hpp"
 
@@ -60,8 +60,27 @@ class ContentSum {
 
 /// Puts the checksum of the contents into the metadata, as "m2u_checksum". The tensors are sorted
 /// by name.
-inline void add_content_sum(std::vector<NamedTensor>& tensors,
-                            std::map<std::string, std::string>& metadata) {
+void add_content_sum(std::vector<NamedTensor>& tensors,
+                     std::map<std::string, std::string>& metadata);
+
+/// The checksum of a file's contents, which its metadata may hold.
+std::string content_sum(SafetensorsFile const& file);
+
+/// Compares a file's contents with the checksum in its metadata. A file without one passes: other
+/// programs write none.
+/// @throws Error naming the file if they do not agree.
+void check_content_sum(SafetensorsFile const& file);
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CORE
+
+#include <algorithm>
+
+namespace m2u {
+
+M2U_INLINE void add_content_sum(std::vector<NamedTensor>& tensors,
+                                std::map<std::string, std::string>& metadata) {
   std::sort(tensors.begin(), tensors.end(),
             [](auto const& a, auto const& b) { return a.name < b.name; });
   detail::ContentSum sum;
@@ -72,8 +91,7 @@ inline void add_content_sum(std::vector<NamedTensor>& tensors,
   metadata[detail::content_sum_key] = sum.text();
 }
 
-/// The checksum of a file's contents, which its metadata may hold.
-inline std::string content_sum(SafetensorsFile const& file) {
+M2U_INLINE std::string content_sum(SafetensorsFile const& file) {
   detail::ContentSum sum;
   sum.add(file.metadata());
   for (auto const& name : file.names()) {
@@ -82,10 +100,7 @@ inline std::string content_sum(SafetensorsFile const& file) {
   return sum.text();
 }
 
-/// Compares a file's contents with the checksum in its metadata. A file without one passes: other
-/// programs write none.
-/// @throws Error naming the file if they do not agree.
-inline void check_content_sum(SafetensorsFile const& file) {
+M2U_INLINE void check_content_sum(SafetensorsFile const& file) {
   auto const found = file.metadata().find(detail::content_sum_key);
   if (found == file.metadata().end()) {
     return;
@@ -97,3 +112,5 @@ inline void check_content_sum(SafetensorsFile const& file) {
 }
 
 }  // namespace m2u
+
+#endif

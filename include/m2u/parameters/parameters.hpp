@@ -45,27 +45,34 @@ class Parameters {
   void zero_gradients(S const& space) const { Kokkos::deep_copy(space, gradients_, R(0)); }
 
  private:
-  static Matrix<R, S> view(Vector<R, S> const& buffer, Slice const& slice) {
-    expects(slice.offset + slice.size() <= buffer.extent(0), "Parameters: a slice of shape ",
-            Shape{slice.rows, slice.cols}, " at offset ", slice.offset,
-            " lies outside the buffer of ", buffer.extent(0),
-            " values; was the module made from another layout?");
-    return Matrix<R, S>(buffer.data() + slice.offset, slice.rows, slice.cols);
-  }
+  static Matrix<R, S> view(Vector<R, S> const& buffer, Slice const& slice);
 
   static void fill(S const& space, std::vector<LayoutEntry> const& entries, Seed seed,
-                   Vector<R, S> const& buffer) {
-    std::vector<R> host(buffer.extent(0), R(0));
-    for (auto const& entry : entries) {
-      initialise(entry, seed, std::span<R>(host.data() + entry.slice.offset, entry.slice.size()));
-    }
-    from_host(space, std::span<R const>(host), buffer);
-  }
+                   Vector<R, S> const& buffer);
 
   ParameterLayout layout_;
   Vector<R, S> values_;
   Vector<R, S> gradients_;
   Vector<R, S> state_;
 };
+
+template <ExecutionSpace S, class R>
+Matrix<R, S> Parameters<S, R>::view(Vector<R, S> const& buffer, Slice const& slice) {
+  expects(slice.offset + slice.size() <= buffer.extent(0), "Parameters: a slice of shape ",
+          Shape{slice.rows, slice.cols}, " at offset ", slice.offset,
+          " lies outside the buffer of ", buffer.extent(0),
+          " values; was the module made from another layout?");
+  return Matrix<R, S>(buffer.data() + slice.offset, slice.rows, slice.cols);
+}
+
+template <ExecutionSpace S, class R>
+void Parameters<S, R>::fill(S const& space, std::vector<LayoutEntry> const& entries, Seed seed,
+                            Vector<R, S> const& buffer) {
+  std::vector<R> host(buffer.extent(0), R(0));
+  for (auto const& entry : entries) {
+    initialise(entry, seed, std::span<R>(host.data() + entry.slice.offset, entry.slice.size()));
+  }
+  from_host(space, std::span<R const>(host), buffer);
+}
 
 }  // namespace m2u

@@ -11,13 +11,13 @@
 #include <filesystem>
 #include <limits>
 #include <map>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
 
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/error.hpp"
 #include "m2u/core/file.hpp"
 #include "m2u/parameters/named_tensor.hpp"
@@ -37,18 +37,7 @@ struct TensorInfo {
 class SafetensorsFile {
  public:
   /// @throws Error naming the file and what is wrong with it.
-  explicit SafetensorsFile(std::filesystem::path path) : path_(std::move(path)), file_(path_) {
-    std::string_view const header = find_header();
-    auto const json = parse(header);
-    for (auto const& [name, entry] : json.items()) {
-      if (name == "__metadata__") {
-        read_metadata(entry);
-      } else {
-        read_entry(name, entry, 8 + header.size());
-      }
-    }
-    check_coverage(8 + header.size());
-  }
+  explicit SafetensorsFile(std::filesystem::path path);
 
   std::filesystem::path const& path() const { return path_; }
   /// Names in alphabetical order.
@@ -117,91 +106,15 @@ class SafetensorsFile {
     expects(condition, path_.string(), " is not a valid safetensors file: ", parts...);
   }
 
-  std::string_view find_header() const {
-    constexpr std::uint64_t largest = 100'000'000;  // as in the reference implementation
-    auto const bytes = file_.bytes();
-    check(bytes.size() >= 8, "it has ", bytes.size(), " bytes, but 8 hold the header's size alone");
-    std::uint64_t size = 0;
-    std::memcpy(&size, bytes.data(), 8);
-    check(size <= largest && size <= bytes.size() - 8, "its first 8 bytes announce a header of ",
-          size, " bytes, but the file has ", bytes.size(),
-          " bytes (truncated, or another kind of file)");
-    return {reinterpret_cast<char const*>(bytes.data()) + 8, static_cast<std::size_t>(size)};
-  }
+  std::string_view find_header() const;
 
-  nlohmann::json parse(std::string_view header) const {
-    std::vector<std::set<std::string>> keys;  // of the objects around the current place
-    auto const on_event = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
-      using Event = nlohmann::json::parse_event_t;
-      if (event == Event::object_start) {
-        keys.emplace_back();
-        check(keys.size() <= 2, "its header has objects nested too deeply");
-      } else if (event == Event::object_end) {
-        keys.pop_back();
-      } else if (event == Event::key) {
-        auto const& key = parsed.get_ref<std::string const&>();
-        check(keys.back().insert(key).second, "its header has the key \"", key, "\" twice");
-      }
-      return true;
-    };
-    nlohmann::json json;
-    try {
-      json = nlohmann::json::parse(header, on_event);
-    } catch (nlohmann::json::exception const& error) {
-      check(false, "its header is not JSON (", error.what(), ")");
-    }
-    check(json.is_object(), "its header is not a JSON object");
-    return json;
-  }
+  nlohmann::json parse(std::string_view header) const;
 
-  void read_metadata(nlohmann::json const& entry) {
-    check(entry.is_object(), "__metadata__ is not an object");
-    for (auto const& [key, value] : entry.items()) {
-      check(value.is_string(), "the metadata \"", key, "\" is not a string");
-      metadata_[key] = value.template get<std::string>();
-    }
-  }
+  void read_metadata(nlohmann::json const& entry);
 
-  void read_entry(std::string const& name, nlohmann::json const& entry, std::size_t data_start) {
-    check(entry.is_object() && entry.size() == 3 && entry.contains("dtype") &&
-              entry.contains("shape") && entry.contains("data_offsets"),
-          "the tensor \"", name, "\" needs dtype, shape and data_offsets and nothing else");
-    constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
-    TensorInfo info;
-    check(entry["dtype"].is_string(), "the dtype of \"", name, "\" is not a string");
-    info.type = entry["dtype"].template get<std::string>();
-    std::uint64_t elements = detail::type_size(info.type);
-    check(elements > 0, "the tensor \"", name, "\" is of the unknown type ", info.type);
-    check(entry["shape"].is_array(), "the shape of \"", name, "\" is not an array");
-    for (auto const& extent : entry["shape"]) {
-      auto const value = integer(extent, name);
-      check(value == 0 || elements <= largest / value, "the shape of \"", name, "\" overflows");
-      elements *= value;
-      info.shape.push_back(static_cast<std::int64_t>(value));
-    }
-    auto const& offsets = entry["data_offsets"];
-    check(offsets.is_array() && offsets.size() == 2, "the data_offsets of \"", name,
-          "\" are not two numbers");
-    auto const begin = integer(offsets[0], name);
-    auto const end = integer(offsets[1], name);
-    auto const available = file_.bytes().size() - data_start;
-    check(begin <= end && end <= available, "the tensor \"", name, "\" lies at bytes ", begin,
-          " to ", end, " of the data, but there are ", available, " (is the file truncated?)");
-    check(end - begin == elements, "the tensor \"", name, "\" has ", end - begin,
-          " bytes, but its type and shape need ", elements);
-    info.begin = data_start + static_cast<std::size_t>(begin);
-    info.end = data_start + static_cast<std::size_t>(end);
-    tensors_.emplace(name, std::move(info));
-  }
+  void read_entry(std::string const& name, nlohmann::json const& entry, std::size_t data_start);
 
-  std::uint64_t integer(nlohmann::json const& value, std::string const& name) const {
-    check(value.is_number_unsigned(), "a number of the tensor \"", name,
-          "\" is not a non-negative integer: ", value.dump(-1, ' ', true));
-    auto const result = value.template get<std::uint64_t>();
-    check(result <= std::numeric_limits<std::int64_t>::max(), "a number of the tensor \"", name,
-          "\" is too large: ", result);
-    return result;
-  }
+  std::uint64_t integer(nlohmann::json const& value, std::string const& name) const;
 
   /// The data must be covered without gaps and without overlap.
   void check_coverage(std::size_t data_start) const {
@@ -228,6 +141,124 @@ class SafetensorsFile {
   std::map<std::string, std::string> metadata_;
 };
 
+/// Writes tensors as F32 (and some as I64), in the given order, whole or not at all.
+/// @throws Error if a name is taken or reserved, a shape does not fit, or the file can't be
+/// written.
+void write_safetensors(std::filesystem::path const& path, std::span<NamedTensor const> tensors,
+                       std::map<std::string, std::string> const& metadata = {},
+                       std::span<NamedIntegers const> integers = {});
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CORE
+
+#include <nlohmann/json.hpp>
+#include <set>
+
+namespace m2u {
+
+M2U_INLINE SafetensorsFile::SafetensorsFile(std::filesystem::path path)
+    : path_(std::move(path)), file_(path_) {
+  std::string_view const header = find_header();
+  auto const json = parse(header);
+  for (auto const& [name, entry] : json.items()) {
+    if (name == "__metadata__") {
+      read_metadata(entry);
+    } else {
+      read_entry(name, entry, 8 + header.size());
+    }
+  }
+  check_coverage(8 + header.size());
+}
+
+M2U_INLINE std::string_view SafetensorsFile::find_header() const {
+  constexpr std::uint64_t largest = 100'000'000;  // as in the reference implementation
+  auto const bytes = file_.bytes();
+  check(bytes.size() >= 8, "it has ", bytes.size(), " bytes, but 8 hold the header's size alone");
+  std::uint64_t size = 0;
+  std::memcpy(&size, bytes.data(), 8);
+  check(size <= largest && size <= bytes.size() - 8, "its first 8 bytes announce a header of ",
+        size, " bytes, but the file has ", bytes.size(),
+        " bytes (truncated, or another kind of file)");
+  return {reinterpret_cast<char const*>(bytes.data()) + 8, static_cast<std::size_t>(size)};
+}
+
+M2U_INLINE nlohmann::json SafetensorsFile::parse(std::string_view header) const {
+  std::vector<std::set<std::string>> keys;  // of the objects around the current place
+  auto const on_event = [&](int, nlohmann::json::parse_event_t event, nlohmann::json& parsed) {
+    using Event = nlohmann::json::parse_event_t;
+    if (event == Event::object_start) {
+      keys.emplace_back();
+      check(keys.size() <= 2, "its header has objects nested too deeply");
+    } else if (event == Event::object_end) {
+      keys.pop_back();
+    } else if (event == Event::key) {
+      auto const& key = parsed.get_ref<std::string const&>();
+      check(keys.back().insert(key).second, "its header has the key \"", key, "\" twice");
+    }
+    return true;
+  };
+  nlohmann::json json;
+  try {
+    json = nlohmann::json::parse(header, on_event);
+  } catch (nlohmann::json::exception const& error) {
+    check(false, "its header is not JSON (", error.what(), ")");
+  }
+  check(json.is_object(), "its header is not a JSON object");
+  return json;
+}
+
+M2U_INLINE void SafetensorsFile::read_metadata(nlohmann::json const& entry) {
+  check(entry.is_object(), "__metadata__ is not an object");
+  for (auto const& [key, value] : entry.items()) {
+    check(value.is_string(), "the metadata \"", key, "\" is not a string");
+    metadata_[key] = value.template get<std::string>();
+  }
+}
+
+M2U_INLINE void SafetensorsFile::read_entry(std::string const& name, nlohmann::json const& entry,
+                                            std::size_t data_start) {
+  check(entry.is_object() && entry.size() == 3 && entry.contains("dtype") &&
+            entry.contains("shape") && entry.contains("data_offsets"),
+        "the tensor \"", name, "\" needs dtype, shape and data_offsets and nothing else");
+  constexpr std::uint64_t largest = std::numeric_limits<std::int64_t>::max();
+  TensorInfo info;
+  check(entry["dtype"].is_string(), "the dtype of \"", name, "\" is not a string");
+  info.type = entry["dtype"].template get<std::string>();
+  std::uint64_t elements = detail::type_size(info.type);
+  check(elements > 0, "the tensor \"", name, "\" is of the unknown type ", info.type);
+  check(entry["shape"].is_array(), "the shape of \"", name, "\" is not an array");
+  for (auto const& extent : entry["shape"]) {
+    auto const value = integer(extent, name);
+    check(value == 0 || elements <= largest / value, "the shape of \"", name, "\" overflows");
+    elements *= value;
+    info.shape.push_back(static_cast<std::int64_t>(value));
+  }
+  auto const& offsets = entry["data_offsets"];
+  check(offsets.is_array() && offsets.size() == 2, "the data_offsets of \"", name,
+        "\" are not two numbers");
+  auto const begin = integer(offsets[0], name);
+  auto const end = integer(offsets[1], name);
+  auto const available = file_.bytes().size() - data_start;
+  check(begin <= end && end <= available, "the tensor \"", name, "\" lies at bytes ", begin, " to ",
+        end, " of the data, but there are ", available, " (is the file truncated?)");
+  check(end - begin == elements, "the tensor \"", name, "\" has ", end - begin,
+        " bytes, but its type and shape need ", elements);
+  info.begin = data_start + static_cast<std::size_t>(begin);
+  info.end = data_start + static_cast<std::size_t>(end);
+  tensors_.emplace(name, std::move(info));
+}
+
+M2U_INLINE std::uint64_t SafetensorsFile::integer(nlohmann::json const& value,
+                                                  std::string const& name) const {
+  check(value.is_number_unsigned(), "a number of the tensor \"", name,
+        "\" is not a non-negative integer: ", value.dump(-1, ' ', true));
+  auto const result = value.template get<std::uint64_t>();
+  check(result <= std::numeric_limits<std::int64_t>::max(), "a number of the tensor \"", name,
+        "\" is too large: ", result);
+  return result;
+}
+
 namespace detail {
 
 /// Adds tensors of one type to a file's header; `offset` is where their data begins.
@@ -252,13 +283,10 @@ void describe(std::span<T const> tensors, char const* type, std::size_t& offset,
 
 }  // namespace detail
 
-/// Writes tensors as F32 (and some as I64), in the given order, whole or not at all.
-/// @throws Error if a name is taken or reserved, a shape does not fit, or the file can't be
-/// written.
-inline void write_safetensors(std::filesystem::path const& path,
-                              std::span<NamedTensor const> tensors,
-                              std::map<std::string, std::string> const& metadata = {},
-                              std::span<NamedIntegers const> integers = {}) {
+M2U_INLINE void write_safetensors(std::filesystem::path const& path,
+                                  std::span<NamedTensor const> tensors,
+                                  std::map<std::string, std::string> const& metadata,
+                                  std::span<NamedIntegers const> integers) {
   auto header = nlohmann::json::object();
   if (!metadata.empty()) {
     header["__metadata__"] = metadata;
@@ -288,3 +316,5 @@ inline void write_safetensors(std::filesystem::path const& path,
 }
 
 }  // namespace m2u
+
+#endif

@@ -3,8 +3,6 @@
 /// A model's parameters and state as a safetensors file, each under its own name.
 #pragma once
 
-#include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -14,6 +12,7 @@
 #include <utility>
 #include <vector>
 
+#include "m2u/core/config.hpp"
 #include "m2u/parameters/content_sum.hpp"
 #include "m2u/parameters/parameters.hpp"
 #include "m2u/parameters/safetensors.hpp"
@@ -23,77 +22,25 @@ namespace m2u {
 namespace detail {
 
 /// The entries of a flat buffer, each named `prefix` + its name.
-inline void append_tensors(std::string const& prefix, std::vector<LayoutEntry> const& entries,
-                           std::vector<float> const& buffer, std::vector<NamedTensor>& tensors) {
-  for (auto const& entry : entries) {
-    auto const first = buffer.begin() + static_cast<std::ptrdiff_t>(entry.slice.offset);
-    tensors.push_back({prefix + entry.name,
-                       {entry.shape.begin(), entry.shape.end()},
-                       {first, first + static_cast<std::ptrdiff_t>(entry.slice.size())}});
-  }
-}
+void append_tensors(std::string const& prefix, std::vector<LayoutEntry> const& entries,
+                    std::vector<float> const& buffer, std::vector<NamedTensor>& tensors);
 
 /// Whether no value is infinite or NaN. A sum of bits, which compilers vectorise.
-inline bool all_finite(std::span<float const> values) {
-  constexpr std::uint32_t exponent = 0x7F800000U;
-  std::uint32_t found = 0;
-  for (float const value : values) {
-    found |=
-        static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & exponent) == exponent);
-  }
-  return found == 0;
-}
+bool all_finite(std::span<float const> values);
 
 /// Tensors by name, from which flat buffers are filled; what is wrong is listed, one line each. The
 /// tensors or the file must outlive it.
 class TensorCollector {
  public:
-  explicit TensorCollector(std::vector<NamedTensor> const& tensors) {
-    for (auto const& tensor : tensors) {
-      add(tensor.name, tensor.shape, [&tensor](std::span<float> to) {
-        std::copy(tensor.values.begin(), tensor.values.end(), to.begin());
-      });
-    }
-  }
-  explicit TensorCollector(SafetensorsFile const& file) {
-    for (auto const& name : file.names()) {
-      add(name, file.info(name).shape,
-          [&file, name](std::span<float> to) { file.read_floats(name, to); });
-    }
-  }
+  explicit TensorCollector(std::vector<NamedTensor> const& tensors);
+  explicit TensorCollector(SafetensorsFile const& file);
 
   /// A buffer of `size` from the tensors named `prefix` + an entry's name.
   std::vector<float> take(std::string const& prefix, std::vector<LayoutEntry> const& entries,
-                          std::size_t size) {
-    std::vector<float> buffer(size, 0.0F);
-    for (auto const& entry : entries) {
-      auto const name = prefix + entry.name;
-      std::vector<std::int64_t> const shape(entry.shape.begin(), entry.shape.end());
-      auto const found = left_.extract(name);
-      if (found.empty()) {
-        problems_ += "\n  missing: " + name + " " + shape_text(shape);
-      } else if (*found.mapped().shape != shape) {
-        problems_ += "\n  misshapen: " + name + " is " + shape_text(*found.mapped().shape) +
-                     ", but the model has " + shape_text(shape);
-      } else {
-        auto const values = std::span(buffer).subspan(entry.slice.offset, entry.slice.size());
-        found.mapped().read(values);
-        if (!all_finite(values)) {
-          problems_ += "\n  not finite: " + name;
-        }
-      }
-    }
-    return buffer;
-  }
+                          std::size_t size);
 
   /// Everything that was wrong, tensors that nothing took included; empty if nothing was.
-  std::string problems() const {
-    auto text = problems_;
-    for (auto const& [name, tensor] : left_) {
-      text += "\n  unexpected: " + name + " " + shape_text(*tensor.shape);
-    }
-    return text;
-  }
+  std::string problems() const;
 
  private:
   struct Source {
@@ -102,11 +49,7 @@ class TensorCollector {
   };
 
   void add(std::string const& name, std::vector<std::int64_t> const& shape,
-           std::function<void(std::span<float>)> read) {
-    if (!left_.emplace(name, Source{&shape, std::move(read)}).second) {
-      problems_ += "\n  twice: " + name;
-    }
-  }
+           std::function<void(std::span<float>)> read);
 
   std::map<std::string, Source> left_;
   std::string problems_;
@@ -180,3 +123,94 @@ std::map<std::string, std::string> load_parameters(std::filesystem::path const& 
 }
 
 }  // namespace m2u
+
+#if M2U_DEFINES_CORE
+
+#include <algorithm>
+#include <bit>
+
+namespace m2u {
+
+namespace detail {
+
+M2U_INLINE void append_tensors(std::string const& prefix, std::vector<LayoutEntry> const& entries,
+                               std::vector<float> const& buffer,
+                               std::vector<NamedTensor>& tensors) {
+  for (auto const& entry : entries) {
+    auto const first = buffer.begin() + static_cast<std::ptrdiff_t>(entry.slice.offset);
+    tensors.push_back({prefix + entry.name,
+                       {entry.shape.begin(), entry.shape.end()},
+                       {first, first + static_cast<std::ptrdiff_t>(entry.slice.size())}});
+  }
+}
+
+M2U_INLINE bool all_finite(std::span<float const> values) {
+  constexpr std::uint32_t exponent = 0x7F800000U;
+  std::uint32_t found = 0;
+  for (float const value : values) {
+    found |=
+        static_cast<std::uint32_t>((std::bit_cast<std::uint32_t>(value) & exponent) == exponent);
+  }
+  return found == 0;
+}
+
+M2U_INLINE TensorCollector::TensorCollector(std::vector<NamedTensor> const& tensors) {
+  for (auto const& tensor : tensors) {
+    add(tensor.name, tensor.shape, [&tensor](std::span<float> to) {
+      std::copy(tensor.values.begin(), tensor.values.end(), to.begin());
+    });
+  }
+}
+
+M2U_INLINE TensorCollector::TensorCollector(SafetensorsFile const& file) {
+  for (auto const& name : file.names()) {
+    add(name, file.info(name).shape,
+        [&file, name](std::span<float> to) { file.read_floats(name, to); });
+  }
+}
+
+M2U_INLINE std::vector<float> TensorCollector::take(std::string const& prefix,
+                                                    std::vector<LayoutEntry> const& entries,
+                                                    std::size_t size) {
+  std::vector<float> buffer(size, 0.0F);
+  for (auto const& entry : entries) {
+    auto const name = prefix + entry.name;
+    std::vector<std::int64_t> const shape(entry.shape.begin(), entry.shape.end());
+    auto const found = left_.extract(name);
+    if (found.empty()) {
+      problems_ += "\n  missing: " + name + " " + shape_text(shape);
+    } else if (*found.mapped().shape != shape) {
+      problems_ += "\n  misshapen: " + name + " is " + shape_text(*found.mapped().shape) +
+                   ", but the model has " + shape_text(shape);
+    } else {
+      auto const values = std::span(buffer).subspan(entry.slice.offset, entry.slice.size());
+      found.mapped().read(values);
+      if (!all_finite(values)) {
+        problems_ += "\n  not finite: " + name;
+      }
+    }
+  }
+  return buffer;
+}
+
+M2U_INLINE std::string TensorCollector::problems() const {
+  auto text = problems_;
+  for (auto const& [name, tensor] : left_) {
+    text += "\n  unexpected: " + name + " " + shape_text(*tensor.shape);
+  }
+  return text;
+}
+
+M2U_INLINE void TensorCollector::add(std::string const& name,
+                                     std::vector<std::int64_t> const& shape,
+                                     std::function<void(std::span<float>)> read) {
+  if (!left_.emplace(name, Source{&shape, std::move(read)}).second) {
+    problems_ += "\n  twice: " + name;
+  }
+}
+
+}  // namespace detail
+
+}  // namespace m2u
+
+#endif

@@ -3,13 +3,11 @@
 /// How well one modality finds another.
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <span>
 #include <vector>
 
-#include "m2u/linalg/gemm.hpp"
-#include "m2u/retrieve/rows.hpp"
+#include "m2u/core/config.hpp"
+#include "m2u/core/matrix.hpp"
 
 namespace m2u {
 
@@ -24,6 +22,52 @@ struct RetrievalMetrics {
   double mean_reciprocal_rank = 0.0;
   double median_rank = 0.0;
 };
+
+/// Ranks all targets for each query by cosine similarity; the answer to row i is row i. Call it
+/// again with the arguments exchanged for the other direction.
+///
+/// Equal scores count as their mean rank: an encoder that maps everything to one point gets the
+/// rank (pool + 1) / 2 everywhere, not 1. A row of zeros has similarity 0 to all.
+/// @param queries [n, d]  @param targets [m ≥ n, d]; rows from n on only make the pool larger
+/// @throws Error if the shapes do not fit, there are no rows, or one is not finite.
+RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
+                                   Matrix<float, Host> const& targets);
+
+/// The targets that one query chooses among.
+struct Candidates {
+  std::vector<int> rows;  ///< of the targets
+  int answer = 0;         ///< which of `rows` is the right one
+};
+
+/// What retrieval_among gives.
+struct GroupedRetrieval {
+  RetrievalMetrics metrics;         ///< `pool`: the largest number of candidates
+  double chance_recall_at_1 = 0.0;  ///< of a guess: the mean of 1 / candidates
+};
+
+/// Retrieval where each query has candidates of its own, for example the molecules of its formula.
+/// Similarity and ties as in retrieval_metrics.
+/// @param queries [n, d]  @param targets [m, d]  @param candidates n of them
+/// @throws Error if shapes or row numbers do not fit, or there are no queries.
+GroupedRetrieval retrieval_among(Matrix<float, Host> const& queries,
+                                 Matrix<float, Host> const& targets,
+                                 std::span<Candidates const> candidates);
+
+/// The same for row-major spans of rows of `cols` numbers.
+RetrievalMetrics retrieval_metrics(std::span<float const> queries, std::span<float const> targets,
+                                   int cols);
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CORE
+
+#include <algorithm>
+#include <cmath>
+
+#include "m2u/linalg/gemm.hpp"
+#include "m2u/retrieve/rows.hpp"
+
+namespace m2u {
 
 namespace detail {
 
@@ -66,15 +110,8 @@ inline RetrievalMetrics summarise_ranks(std::vector<double> ranks, int pool) {
 
 }  // namespace detail
 
-/// Ranks all targets for each query by cosine similarity; the answer to row i is row i. Call it
-/// again with the arguments exchanged for the other direction.
-///
-/// Equal scores count as their mean rank: an encoder that maps everything to one point gets the
-/// rank (pool + 1) / 2 everywhere, not 1. A row of zeros has similarity 0 to all.
-/// @param queries [n, d]  @param targets [m ≥ n, d]; rows from n on only make the pool larger
-/// @throws Error if the shapes do not fit, there are no rows, or one is not finite.
-inline RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
-                                          Matrix<float, Host> const& targets) {
+M2U_INLINE RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
+                                              Matrix<float, Host> const& targets) {
   int const rows = queries.extent_int(0);
   int const pool = targets.extent_int(0);
   expects(rows > 0 && pool >= rows && queries.extent(1) == targets.extent(1),
@@ -105,25 +142,9 @@ inline RetrievalMetrics retrieval_metrics(Matrix<float, Host> const& queries,
   return detail::summarise_ranks(std::move(ranks), pool);
 }
 
-/// The targets that one query chooses among.
-struct Candidates {
-  std::vector<int> rows;  ///< of the targets
-  int answer = 0;         ///< which of `rows` is the right one
-};
-
-/// What retrieval_among gives.
-struct GroupedRetrieval {
-  RetrievalMetrics metrics;         ///< `pool`: the largest number of candidates
-  double chance_recall_at_1 = 0.0;  ///< of a guess: the mean of 1 / candidates
-};
-
-/// Retrieval where each query has candidates of its own, for example the molecules of its formula.
-/// Similarity and ties as in retrieval_metrics.
-/// @param queries [n, d]  @param targets [m, d]  @param candidates n of them
-/// @throws Error if shapes or row numbers do not fit, or there are no queries.
-inline GroupedRetrieval retrieval_among(Matrix<float, Host> const& queries,
-                                        Matrix<float, Host> const& targets,
-                                        std::span<Candidates const> candidates) {
+M2U_INLINE GroupedRetrieval retrieval_among(Matrix<float, Host> const& queries,
+                                            Matrix<float, Host> const& targets,
+                                            std::span<Candidates const> candidates) {
   expects(!candidates.empty() && queries.extent(0) == candidates.size() &&
               queries.extent(1) == targets.extent(1),
           "retrieval_among: queries ", shape(queries), " and targets ", shape(targets), " with ",
@@ -160,9 +181,8 @@ inline GroupedRetrieval retrieval_among(Matrix<float, Host> const& queries,
   return result;
 }
 
-/// The same for row-major spans of rows of `cols` numbers.
-inline RetrievalMetrics retrieval_metrics(std::span<float const> queries,
-                                          std::span<float const> targets, int cols) {
+M2U_INLINE RetrievalMetrics retrieval_metrics(std::span<float const> queries,
+                                              std::span<float const> targets, int cols) {
   expects(cols > 0, "retrieval_metrics: ", cols, " columns");
   auto const matrix = [&](std::span<float const> values) {
     return host_matrix("m2u::retrieve::rows",
@@ -173,3 +193,5 @@ inline RetrievalMetrics retrieval_metrics(std::span<float const> queries,
 }
 
 }  // namespace m2u
+
+#endif

@@ -4,19 +4,15 @@
 /// subspace iteration (Halko, Martinsson and Tropp, SIAM Review 2011).
 #pragma once
 
-#include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <span>
-#include <thread>
 #include <vector>
 
+#include "m2u/core/config.hpp"
 #include "m2u/core/error.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/data/sparse_row.hpp"
-#include "m2u/linalg/backend/eigen_symmetric.hpp"
-#include "m2u/linalg/backend/host_gemm.hpp"
 
 namespace m2u {
 
@@ -33,6 +29,27 @@ struct SparseSvd {
   std::vector<double> values;   ///< [rank], falling
   std::vector<double> vectors;  ///< V [cols, rank], row-major; the largest of a column is positive
 };
+
+/// The right singular vectors of the `rank` largest singular values of a sparse matrix; exact up to
+/// rounding if rank + oversampling reaches the smaller extent, else close to it. Singular values
+/// below 1e-6 of the largest count as zero. The basis lies on the smaller side of the matrix, in
+/// double precision.
+/// @throws Error if an option is out of range or a column is outside 0 … cols - 1.
+SparseSvd sparse_svd(std::span<SparseRow const> rows, int cols, int rank,
+                     SparseSvdOptions const& options = {});
+
+}  // namespace m2u
+
+#if M2U_DEFINES_CORE
+
+#include <algorithm>
+#include <cmath>
+#include <thread>
+
+#include "m2u/linalg/backend/eigen_symmetric.hpp"
+#include "m2u/linalg/backend/host_gemm.hpp"
+
+namespace m2u {
 
 namespace detail {
 
@@ -168,13 +185,8 @@ inline void fix_signs(Strided<double> v) {
 
 }  // namespace detail
 
-/// The right singular vectors of the `rank` largest singular values of a sparse matrix; exact up to
-/// rounding if rank + oversampling reaches the smaller extent, else close to it. Singular values
-/// below 1e-6 of the largest count as zero. The basis lies on the smaller side of the matrix, in
-/// double precision.
-/// @throws Error if an option is out of range or a column is outside 0 … cols - 1.
-inline SparseSvd sparse_svd(std::span<SparseRow const> rows, int cols, int rank,
-                            SparseSvdOptions const& options = {}) {
+M2U_INLINE SparseSvd sparse_svd(std::span<SparseRow const> rows, int cols, int rank,
+                                SparseSvdOptions const& options) {
   expects(cols >= 0 && rank > 0 && options.oversampling >= 0 && options.iterations >= 0,
           "sparse_svd: ", cols, " columns, rank ", rank, ", oversampling ", options.oversampling,
           ", ", options.iterations, " iterations");
@@ -230,3 +242,5 @@ inline SparseSvd sparse_svd(std::span<SparseRow const> rows, int cols, int rank,
 }
 
 }  // namespace m2u
+
+#endif

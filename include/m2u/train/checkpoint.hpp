@@ -4,7 +4,6 @@
 /// that was not.
 #pragma once
 
-#include <charconv>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -13,8 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include <nlohmann/json.hpp>
-
+#include "m2u/core/config.hpp"
 #include "m2u/parameters/content_sum.hpp"
 #include "m2u/parameters/save_load.hpp"
 #include "m2u/train/info.hpp"
@@ -27,60 +25,16 @@ inline constexpr char const* checkpoint_format = "m2u checkpoint 1";
 
 /// How two configurations differ. Of JSON objects only fields that are not the same are shown, and
 /// not too many: they may hold whole vocabularies.
-inline std::string difference(std::string const& saved, std::string const& now) {
-  auto const quoted = [](std::string const& text) { return '"' + text + '"'; };
-  auto const before = nlohmann::json::parse(std::string_view(saved), nullptr, false);
-  auto const after = nlohmann::json::parse(std::string_view(now), nullptr, false);
-  if (!before.is_object() || !after.is_object()) {
-    return quoted(saved) + ", but now it is " + quoted(now);
-  }
-  auto const from = before.flatten();  // "/model/width": 64
-  auto const to = after.flatten();
-  auto fields = from;
-  fields.update(to);
-  auto const value = [](nlohmann::json const& flat, std::string const& field) {
-    return flat.contains(field) ? flat[field].dump(-1, ' ', true) : std::string("nothing");
-  };
-  std::string text;
-  int differing = 0;
-  constexpr int most = 4;
-  for (auto const& [field, ignored] : fields.items()) {
-    auto const was = value(from, field);
-    auto const is = value(to, field);
-    if (was != is && ++differing <= most) {
-      text +=
-          (differing == 1 ? "" : "; ") + field.substr(1) + " was " + was + ", but now it is " + is;
-    }
-  }
-  return differing <= most ? text : text + "; and " + std::to_string(differing - most) + " more";
-}
+std::string difference(std::string const& saved, std::string const& now);
 
 /// A checkpoint that was opened and found undamaged.
 class CheckpointFile {
  public:
-  explicit CheckpointFile(std::filesystem::path const& path) : file_(path) {
-    auto const& metadata = file_.metadata();
-    auto const format = metadata.find("format");
-    expects(format != metadata.end() && format->second == checkpoint_format, path.string(),
-            " is not a checkpoint that this version reads (\"", checkpoint_format, "\")");
-    text(content_sum_key);  // an Error if it is missing
-    check_content_sum(file_);
-  }
+  explicit CheckpointFile(std::filesystem::path const& path);
 
   SafetensorsFile const& tensors() const { return file_; }
-  std::string text(std::string const& key) const {
-    auto const found = file_.metadata().find(key);
-    expects(found != file_.metadata().end(), file_.path().string(), " has no entry \"", key, "\"");
-    return found->second;
-  }
-  std::uint64_t number(std::string const& key, std::uint64_t largest) const {
-    auto const value = text(key);
-    std::uint64_t result = 0;
-    auto const [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
-    expects(error == std::errc() && end == value.data() + value.size() && result <= largest,
-            file_.path().string(), ": the entry \"", key, "\" is not a usable number: ", value);
-    return result;
-  }
+  std::string text(std::string const& key) const;
+  std::uint64_t number(std::string const& key, std::uint64_t largest) const;
 
  private:
   SafetensorsFile file_;
@@ -168,16 +122,10 @@ struct CheckpointOptions {
 /// without, a folder that holds a checkpoint is an error, so that no run is lost by mistake.
 class Checkpoints {
  public:
-  explicit Checkpoints(std::filesystem::path folder, CheckpointOptions const& options = {})
-      : folder_(std::move(folder)), options_(options) {
-    expects(options.every > 0 && options.keep > 0, "Checkpoints: every and keep must be positive");
-  }
+  explicit Checkpoints(std::filesystem::path folder, CheckpointOptions const& options = {});
 
   /// The file `age` checkpoints before the newest.
-  std::filesystem::path file(int age = 0) const {
-    return folder_ / (age == 0 ? std::string("checkpoint.safetensors")
-                               : "checkpoint." + std::to_string(age) + ".safetensors");
-  }
+  std::filesystem::path file(int age = 0) const;
 
   /// Restores the newest checkpoint if there is one. @return whether it did.
   /// @throws Error if it is damaged or does not fit, or if there is one although `resume` is false.
@@ -213,39 +161,14 @@ class Checkpoints {
     saved_epoch_ = state.epoch;
   }
 
-  std::string last_good() const {
-    return saved_epoch_ == 0 ? "There is no checkpoint yet."
-                             : "The last good checkpoint, after epoch " +
-                                   std::to_string(saved_epoch_) + ", is " + file().string() + ".";
-  }
+  std::string last_good() const;
 
  private:
-  void make_folder() const {
-    std::error_code error;
-    std::filesystem::create_directories(folder_, error);
-    expects(std::filesystem::is_directory(folder_), "Checkpoints: cannot make the folder ",
-            folder_.string(), ": ", error.message());
-    remove_unfinished(file());
-  }
+  void make_folder() const;
 
   // Gives the newest file a second name. It keeps the first until the new one takes it by a rename,
   // so a kill at any moment leaves a whole checkpoint there.
-  void rotate() const {
-    if (!std::filesystem::exists(file()) || options_.keep == 1) {
-      return;
-    }
-    std::error_code error;
-    for (int age = options_.keep - 1; age > 1; --age) {
-      std::filesystem::rename(file(age - 1), file(age), error);
-    }
-    std::filesystem::remove(file(1), error);
-    std::filesystem::create_hard_link(file(), file(1), error);
-    if (error) {  // a file system without links
-      std::filesystem::copy_file(file(), file(1), std::filesystem::copy_options::overwrite_existing,
-                                 error);
-    }
-    expects(!error, "Checkpoints: cannot keep ", file(1).string(), ": ", error.message());
-  }
+  void rotate() const;
 
   std::filesystem::path folder_;
   CheckpointOptions options_;
@@ -253,3 +176,112 @@ class Checkpoints {
 };
 
 }  // namespace m2u
+
+#if M2U_DEFINES_CORE
+
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+namespace m2u {
+
+namespace detail {
+
+M2U_INLINE std::string difference(std::string const& saved, std::string const& now) {
+  auto const quoted = [](std::string const& text) { return '"' + text + '"'; };
+  auto const before = nlohmann::json::parse(std::string_view(saved), nullptr, false);
+  auto const after = nlohmann::json::parse(std::string_view(now), nullptr, false);
+  if (!before.is_object() || !after.is_object()) {
+    return quoted(saved) + ", but now it is " + quoted(now);
+  }
+  auto const from = before.flatten();  // "/model/width": 64
+  auto const to = after.flatten();
+  auto fields = from;
+  fields.update(to);
+  auto const value = [](nlohmann::json const& flat, std::string const& field) {
+    return flat.contains(field) ? flat[field].dump(-1, ' ', true) : std::string("nothing");
+  };
+  std::string text;
+  int differing = 0;
+  constexpr int most = 4;
+  for (auto const& [field, ignored] : fields.items()) {
+    auto const was = value(from, field);
+    auto const is = value(to, field);
+    if (was != is && ++differing <= most) {
+      text +=
+          (differing == 1 ? "" : "; ") + field.substr(1) + " was " + was + ", but now it is " + is;
+    }
+  }
+  return differing <= most ? text : text + "; and " + std::to_string(differing - most) + " more";
+}
+
+M2U_INLINE CheckpointFile::CheckpointFile(std::filesystem::path const& path) : file_(path) {
+  auto const& metadata = file_.metadata();
+  auto const format = metadata.find("format");
+  expects(format != metadata.end() && format->second == checkpoint_format, path.string(),
+          " is not a checkpoint that this version reads (\"", checkpoint_format, "\")");
+  text(content_sum_key);  // an Error if it is missing
+  check_content_sum(file_);
+}
+
+M2U_INLINE std::string CheckpointFile::text(std::string const& key) const {
+  auto const found = file_.metadata().find(key);
+  expects(found != file_.metadata().end(), file_.path().string(), " has no entry \"", key, "\"");
+  return found->second;
+}
+
+M2U_INLINE std::uint64_t CheckpointFile::number(std::string const& key,
+                                                std::uint64_t largest) const {
+  auto const value = text(key);
+  std::uint64_t result = 0;
+  auto const [end, error] = std::from_chars(value.data(), value.data() + value.size(), result);
+  expects(error == std::errc() && end == value.data() + value.size() && result <= largest,
+          file_.path().string(), ": the entry \"", key, "\" is not a usable number: ", value);
+  return result;
+}
+
+}  // namespace detail
+
+M2U_INLINE Checkpoints::Checkpoints(std::filesystem::path folder, CheckpointOptions const& options)
+    : folder_(std::move(folder)), options_(options) {
+  expects(options.every > 0 && options.keep > 0, "Checkpoints: every and keep must be positive");
+}
+
+M2U_INLINE std::filesystem::path Checkpoints::file(int age) const {
+  return folder_ / (age == 0 ? std::string("checkpoint.safetensors")
+                             : "checkpoint." + std::to_string(age) + ".safetensors");
+}
+
+M2U_INLINE std::string Checkpoints::last_good() const {
+  return saved_epoch_ == 0 ? "There is no checkpoint yet."
+                           : "The last good checkpoint, after epoch " +
+                                 std::to_string(saved_epoch_) + ", is " + file().string() + ".";
+}
+
+M2U_INLINE void Checkpoints::make_folder() const {
+  std::error_code error;
+  std::filesystem::create_directories(folder_, error);
+  expects(std::filesystem::is_directory(folder_), "Checkpoints: cannot make the folder ",
+          folder_.string(), ": ", error.message());
+  remove_unfinished(file());
+}
+
+M2U_INLINE void Checkpoints::rotate() const {
+  if (!std::filesystem::exists(file()) || options_.keep == 1) {
+    return;
+  }
+  std::error_code error;
+  for (int age = options_.keep - 1; age > 1; --age) {
+    std::filesystem::rename(file(age - 1), file(age), error);
+  }
+  std::filesystem::remove(file(1), error);
+  std::filesystem::create_hard_link(file(), file(1), error);
+  if (error) {  // a file system without links
+    std::filesystem::copy_file(file(), file(1), std::filesystem::copy_options::overwrite_existing,
+                               error);
+  }
+  expects(!error, "Checkpoints: cannot keep ", file(1).string(), ": ", error.message());
+}
+
+}  // namespace m2u
+
+#endif

@@ -30,24 +30,14 @@ class GradientGuard {
 
   /// Launches the measurement of a flat gradient buffer. The norm is the same for any number of
   /// threads.
-  void measure(S const& space, Vector<float, S> const& gradients,
-               StepOptions const& options) const {
-    expects(partial_.extent(0) == parts(gradients.extent(0)),
-            "GradientGuard: made for another model");
-    expects(options.clip_norm >= 0.0, "clip_norm must not be negative, but is ", options.clip_norm);
-    kernels::sum_of_squares(space, gradients, partial_);
-    kernels::update_guard(space, partial_, options.loss, options.clip_norm, options.number, state_);
-  }
+  void measure(S const& space, Vector<float, S> const& gradients, StepOptions const& options) const;
 
   /// Where update kernels read what was decided.
   Vector<StepGuard, S> const& state() const { return state_; }
   /// The same on the host. Waits for `space`.
   StepGuard read(S const& space) const { return to_host(space, state_).front(); }
   /// Forgets a stop.
-  void reset(S const& space) const {
-    StepGuard const start;
-    from_host(space, std::span<StepGuard const>(&start, 1), state_);
-  }
+  void reset(S const& space) const;
 
  private:
   static std::size_t parts(std::size_t parameters) {
@@ -68,6 +58,22 @@ void clip_gradients(S const& space, Parameters<S> const& theta, double norm) {
   guard.measure(space, theta.gradients(), {.clip_norm = norm});
   kernels::scale_gradients(space, guard.state(), theta.gradients());
   space.fence("m2u::train::clip_gradients");  // the guard's memory ends here
+}
+
+template <ExecutionSpace S>
+void GradientGuard<S>::measure(S const& space, Vector<float, S> const& gradients,
+                               StepOptions const& options) const {
+  expects(partial_.extent(0) == parts(gradients.extent(0)),
+          "GradientGuard: made for another model");
+  expects(options.clip_norm >= 0.0, "clip_norm must not be negative, but is ", options.clip_norm);
+  kernels::sum_of_squares(space, gradients, partial_);
+  kernels::update_guard(space, partial_, options.loss, options.clip_norm, options.number, state_);
+}
+
+template <ExecutionSpace S>
+void GradientGuard<S>::reset(S const& space) const {
+  StepGuard const start;
+  from_host(space, std::span<StepGuard const>(&start, 1), state_);
 }
 
 }  // namespace m2u

@@ -31,29 +31,7 @@ class LossSums {
   }
 
   /// Adds a batch's losses; does not wait. A total without gradient counts as a skipped batch.
-  void add(S const& space, Losses<S> const& losses) {
-    values_.clear();
-    targets_.clear();
-    if (losses.total.differentiable()) {
-      ++batches_;
-      push(losses.total, 0);
-    } else {
-      ++skipped_;
-    }
-    for (auto const& term : losses.terms) {
-      int const index = find(term.name);
-      auto& info = terms_[static_cast<std::size_t>(index)];
-      info.weight = term.weight;
-      if (term.skipped) {
-        ++info.skipped;
-        continue;
-      }
-      ++info.batches;
-      info.rows += term.rows;
-      push(term.value, index + 1);
-    }
-    launch(space);
-  }
+  void add(S const& space, Losses<S> const& losses);
 
   int batches() const { return batches_; }
   int skipped() const { return skipped_; }
@@ -64,16 +42,7 @@ class LossSums {
   }
 
   /// The terms so far, in the order in which the model gave them. Waits for `space`.
-  std::vector<TermInfo> terms(S const& space) const {
-    auto const sums = to_host(space, sums_);
-    auto result = terms_;
-    for (std::size_t i = 0; i < result.size(); ++i) {
-      if (result[i].batches > 0) {
-        result[i].mean = sums[i + 1] / result[i].batches;
-      }
-    }
-    return result;
-  }
+  std::vector<TermInfo> terms(S const& space) const;
 
  private:
   void push(Scalar<S> const& value, int target) {
@@ -82,31 +51,9 @@ class LossSums {
     targets_.push_back(target);
   }
 
-  int find(std::string const& name) {
-    auto const found = std::find_if(terms_.begin(), terms_.end(),
-                                    [&](auto const& info) { return info.name == name; });
-    if (found != terms_.end()) {
-      return static_cast<int>(found - terms_.begin());
-    }
-    expects(terms_.size() < static_cast<std::size_t>(capacity),
-            "Trainer: a model may have at most ", capacity, " loss terms");
-    terms_.emplace_back().name = name;
-    return static_cast<int>(terms_.size()) - 1;
-  }
+  int find(std::string const& name);
 
-  void launch(S const& space) const {
-    constexpr std::size_t most = 8;
-    for (std::size_t first = 0; first < values_.size(); first += most) {
-      Kokkos::Array<float const*, most> values{};
-      Kokkos::Array<int, most> targets{};
-      std::size_t const count = std::min(most, values_.size() - first);
-      for (std::size_t k = 0; k < count; ++k) {
-        values[k] = values_[first + k];
-        targets[k] = targets_[first + k];
-      }
-      kernels::accumulate_scalars(space, values, static_cast<int>(count), targets, sums_);
-    }
-  }
+  void launch(S const& space) const;
 
   Vector<double, S> sums_;  // [1 + terms]: the total first
   std::vector<TermInfo> terms_;
@@ -115,5 +62,70 @@ class LossSums {
   int batches_ = 0;
   int skipped_ = 0;
 };
+
+template <ExecutionSpace S>
+void LossSums<S>::add(S const& space, Losses<S> const& losses) {
+  values_.clear();
+  targets_.clear();
+  if (losses.total.differentiable()) {
+    ++batches_;
+    push(losses.total, 0);
+  } else {
+    ++skipped_;
+  }
+  for (auto const& term : losses.terms) {
+    int const index = find(term.name);
+    auto& info = terms_[static_cast<std::size_t>(index)];
+    info.weight = term.weight;
+    if (term.skipped) {
+      ++info.skipped;
+      continue;
+    }
+    ++info.batches;
+    info.rows += term.rows;
+    push(term.value, index + 1);
+  }
+  launch(space);
+}
+
+template <ExecutionSpace S>
+std::vector<TermInfo> LossSums<S>::terms(S const& space) const {
+  auto const sums = to_host(space, sums_);
+  auto result = terms_;
+  for (std::size_t i = 0; i < result.size(); ++i) {
+    if (result[i].batches > 0) {
+      result[i].mean = sums[i + 1] / result[i].batches;
+    }
+  }
+  return result;
+}
+
+template <ExecutionSpace S>
+int LossSums<S>::find(std::string const& name) {
+  auto const found = std::find_if(terms_.begin(), terms_.end(),
+                                  [&](auto const& info) { return info.name == name; });
+  if (found != terms_.end()) {
+    return static_cast<int>(found - terms_.begin());
+  }
+  expects(terms_.size() < static_cast<std::size_t>(capacity), "Trainer: a model may have at most ",
+          capacity, " loss terms");
+  terms_.emplace_back().name = name;
+  return static_cast<int>(terms_.size()) - 1;
+}
+
+template <ExecutionSpace S>
+void LossSums<S>::launch(S const& space) const {
+  constexpr std::size_t most = 8;
+  for (std::size_t first = 0; first < values_.size(); first += most) {
+    Kokkos::Array<float const*, most> values{};
+    Kokkos::Array<int, most> targets{};
+    std::size_t const count = std::min(most, values_.size() - first);
+    for (std::size_t k = 0; k < count; ++k) {
+      values[k] = values_[first + k];
+      targets[k] = targets_[first + k];
+    }
+    kernels::accumulate_scalars(space, values, static_cast<int>(count), targets, sums_);
+  }
+}
 
 }  // namespace m2u

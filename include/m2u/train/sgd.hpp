@@ -41,15 +41,7 @@ class Sgd {
   /// One update from the gradients, on `space`, without waiting. No update if a gradient is not
   /// finite.
   /// @param factor multiplies every learning rate: the schedule.
-  void step(S const& space, double factor = 1.0, StepOptions const& options = {}) {
-    expects(std::isfinite(factor) && factor >= 0.0, "sgd: the learning-rate factor is ", factor,
-            "; it must be a non-negative number");
-    guard_.measure(space, theta_.gradients(), options);
-    ++state_.steps;
-    kernels::sgd_update(space, static_cast<float>(options_.momentum), factor, guard_.state(),
-                        table_.groups, table_.rates, theta_.gradients(), velocity_,
-                        theta_.values());
-  }
+  void step(S const& space, double factor = 1.0, StepOptions const& options = {});
 
   SgdOptions const& options() const { return options_; }
   GradientGuard<S> const& guard() const { return guard_; }
@@ -63,5 +55,15 @@ class Sgd {
   Vector<float, S> velocity_;
   OptimiserState<S> state_;
 };
+
+template <ExecutionSpace S>
+void Sgd<S>::step(S const& space, double factor, StepOptions const& options) {
+  expects(std::isfinite(factor) && factor >= 0.0, "sgd: the learning-rate factor is ", factor,
+          "; it must be a non-negative number");
+  guard_.measure(space, theta_.gradients(), options);
+  ++state_.steps;
+  kernels::sgd_update(space, static_cast<float>(options_.momentum), factor, guard_.state(),
+                      table_.groups, table_.rates, theta_.gradients(), velocity_, theta_.values());
+}
 
 }  // namespace m2u
