@@ -7,6 +7,7 @@
 
 #include "m2u/adapters/linear_adapter.hpp"
 #include "m2u/chem/one_hot_columns.hpp"
+#include "m2u/compiled.hpp"
 #include "m2u/encoders/comenet.hpp"
 #include "m2u/encoders/gps.hpp"
 #include "m2u/encoders/multi_hot.hpp"

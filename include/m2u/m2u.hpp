@@ -162,7 +162,4 @@
 #include "m2u/retrieve/search_rows.hpp"
 #include "m2u/retrieve/top_k.hpp"
 
-// Where the program links m2u::compiled: what that library holds need not be compiled again.
-#include "m2u/compiled/encoders.hpp"
-#include "m2u/compiled/ops.hpp"
-#include "m2u/compiled/training.hpp"
+#include "m2u/compiled.hpp"

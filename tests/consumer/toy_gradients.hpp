@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "m2u/autodiff/tape.hpp"
+#include "m2u/compiled.hpp"
 #include "m2u/nn/linear.hpp"
 #include "m2u/ops/cosine_loss.hpp"
 

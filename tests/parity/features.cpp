@@ -4,6 +4,8 @@
 #include <utility>
 
 #ifdef M2U_PARITY_CHEM
+#include <GraphMol/RWMol.h>
+
 #include "m2u/chem/features.hpp"
 #include "m2u/chem/molecule.hpp"
 #endif

@@ -12,9 +12,11 @@
 #include "m2u/encoders/gps.hpp"
 #include "m2u/encoders/hashed_text.hpp"
 #include "m2u/encoders/multi_hot.hpp"
+#include "m2u/encoders/pooling.hpp"
 #include "m2u/encoders/precomputed.hpp"
 #include "m2u/encoders/schnet.hpp"
 #include "m2u/encoders/sequence_cnn.hpp"
+#include "m2u/nn/composed.hpp"
 #include "m2u/nn/embedding_sum.hpp"
 #include "m2u/nn/linear.hpp"
 #include "m2u/nn/mlp.hpp"
@@ -56,6 +58,14 @@ M2U_TEMPLATE compiled::Tensor MultiheadAttention::operator()(compiled::Tape&,
                                                              compiled::LinearTail const&) const;
 M2U_TEMPLATE compiled::Tensor MultiheadAttention::weights(compiled::Tape&, compiled::Tensor const&,
                                                           compiled::Ragged const&) const;
+
+M2U_TEMPLATE compiled::Tensor pool(compiled::Tape&, compiled::Tensor const&,
+                                   compiled::Ragged const&, Pooling);
+M2U_TEMPLATE compiled::Tensor composed_weight(compiled::Tape&, Slice const&, Slice const&);
+M2U_TEMPLATE compiled::Tensor composed_bias(compiled::Tape&, Slice const&, Linear const&);
+M2U_TEMPLATE compiled::Tensor composed_linear(compiled::Tape&, compiled::Tensor const&,
+                                              Linear const&, Linear const&,
+                                              compiled::LinearTail const&);
 
 M2U_TEMPLATE compiled::Tensor GpsLayer::operator()(compiled::Tape&, compiled::Tensor const&,
                                                    compiled::Tensor const&,
