@@ -6,6 +6,7 @@
 
 #include "m2u/autodiff/tape.hpp"
 #include "m2u/compiled.hpp"
+#include "m2u/core/copy_to.hpp"
 #include "m2u/nn/linear.hpp"
 #include "m2u/ops/cosine_loss.hpp"
 
