@@ -5,6 +5,7 @@
 #pragma once
 
 #include "m2u/core/activation.hpp"
+#include "m2u/core/devices.hpp"
 #include "m2u/core/error.hpp"
 #include "m2u/core/exponential.hpp"
 #include "m2u/core/file.hpp"
