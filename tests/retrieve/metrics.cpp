@@ -14,6 +14,7 @@
 #include <catch2/matchers/catch_matchers_exception.hpp>
 #include <catch2/matchers/catch_matchers_string.hpp>
 
+#include "m2u/core/copy_to.hpp"
 #include "m2u/core/random.hpp"
 #include "m2u/retrieve/top_k.hpp"
 #include "support/spaces.hpp"

@@ -9,6 +9,7 @@
 #include <catch2/catch_template_test_macros.hpp>
 #include <catch2/catch_test_macros.hpp>
 
+#include "m2u/core/copy_to.hpp"
 #include "m2u/core/random.hpp"
 #include "support/spaces.hpp"
 
