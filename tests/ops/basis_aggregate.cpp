@@ -124,7 +124,7 @@ m2u::GradientReport check_basis(S const& space) {
       });
 }
 
-bool const cases[] = {
+bool const basis_aggregate_cases[] = {
     add_gradient_case("basis_aggregate", "whole and partial pieces of columns and features",
                       [](auto s) { return check_aggregate(s, random_edges(20, 60), 35, 9); }),
     add_gradient_case("basis_aggregate", "a loop at one node",

@@ -90,7 +90,7 @@ m2u::GradientReport check_sum(S const& space, int rows, Mode mode, std::size_t s
       mode);
 }
 
-bool const cases[] = {
+bool const batch_norm_cases[] = {
     add_gradient_case("layer_norm", "few rows", [](auto s) { return check_layer(s, 5, 7); }),
     add_gradient_case("layer_norm", "wide", [](auto s) { return check_layer(s, 3, 70); }),
     add_gradient_case("layer_norm", "blocks of rows",

@@ -48,7 +48,7 @@ auto windows(std::vector<int> const& lengths, int window) {
   };
 }
 
-bool const cases[] = {
+bool const bilinear_attention_cases[] = {
     add_gradient_case("bilinear_attention", "pairs of groups",
                       [](auto s) { return m2u::gradient_check(s, {}, pair_inputs(5), attend); }),
     add_gradient_case("bilinear_attention", "a wide one",

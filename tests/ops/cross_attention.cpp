@@ -37,7 +37,7 @@ m2u::GradientReport check(S const& space, int samples, int keys, int heads, int 
                              attention(heads, dropout));
 }
 
-bool const cases[] = {
+bool const cross_attention_cases[] = {
     add_gradient_case("cross_attention", "three keys", [](auto s) { return check(s, 5, 3, 2, 3); }),
     add_gradient_case("cross_attention", "one sample, five keys",
                       [](auto s) { return check(s, 1, 5, 4, 2); }),

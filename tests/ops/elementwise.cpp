@@ -67,7 +67,7 @@ m2u::GradientReport check_dropout(S const& space, int rows, float p, m2u::Mode m
       mode);
 }
 
-bool const cases[] = {
+bool const elementwise_cases[] = {
     add_gradient_case("activation", "none",
                       [](auto s) { return check_activation(s, 4, Activation::none); }),
     add_gradient_case("activation", "relu",

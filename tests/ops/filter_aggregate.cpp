@@ -41,7 +41,7 @@ m2u::GradientReport check_fade(S const& space, int edges) {
                              });
 }
 
-bool const cases[] = {
+bool const filter_aggregate_cases[] = {
     add_gradient_case("filter_aggregate", "a graph with an isolated node",
                       [](auto s) { return check(s, {0, 2, 1, 0, 0}, {1, 1, 0, 2, 0}, 4); }),
     add_gradient_case("filter_aggregate", "no edges", [](auto s) { return check(s, {}, {}, 3); }),

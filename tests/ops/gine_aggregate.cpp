@@ -17,7 +17,7 @@ using m2u::random_input;
 using m2u::test::add_gradient_case;
 
 // Edges sorted by target.
-struct Edges {
+struct GineEdges {
   std::vector<int> lengths;  // edges into each node
   std::vector<int> sources;
 };
@@ -26,19 +26,19 @@ template <class S>
 struct OnSpace {
   m2u::Ragged<S> incoming;
   m2u::RowIndex<S> source;
-  OnSpace(S const& space, Edges const& edges)
+  OnSpace(S const& space, GineEdges const& edges)
       : incoming(to_space(space, m2u::make_ragged(edges.lengths))),
         source(to_space(
             space, m2u::make_row_index(edges.sources, static_cast<int>(edges.lengths.size())))) {}
 };
 
 // A node without edges, one that only sends, one that only receives, a loop and a double edge.
-Edges const some_edges{{2, 0, 3, 1, 0, 2}, {1, 3, 0, 0, 2, 5, 3, 0}};
-Edges const no_edges{{0, 0, 0}, {}};
-Edges const no_nodes{{}, {}};
+GineEdges const some_edges{{2, 0, 3, 1, 0, 2}, {1, 3, 0, 0, 2, 5, 3, 0}};
+GineEdges const no_edges{{0, 0, 0}, {}};
+GineEdges const no_nodes{{}, {}};
 
 template <class S>
-m2u::GradientReport check(S const& space, Edges const& edges, bool with_features, int cols) {
+m2u::GradientReport check(S const& space, GineEdges const& edges, bool with_features, int cols) {
   OnSpace<S> const graph(space, edges);
   int const nodes = static_cast<int>(edges.lengths.size());
   int const count = static_cast<int>(edges.sources.size());
@@ -55,7 +55,7 @@ m2u::GradientReport check(S const& space, Edges const& edges, bool with_features
       });
 }
 
-// Edges with a kind each: of four kinds one is never used, others are shared.
+// GineEdges with a kind each: of four kinds one is never used, others are shared.
 template <class S>
 m2u::Vector<int, S> some_kinds(S const& space) {
   auto const kinds = m2u::make_vector<int>(space, "kinds", 8);
@@ -87,7 +87,7 @@ m2u::GradientReport check_kinds_alone(S const& space) {
   });
 }
 
-bool const cases[] = {
+bool const gine_aggregate_cases[] = {
     add_gradient_case("gine_aggregate", "edges",
                       [](auto s) { return check(s, some_edges, true, 5); }),
     add_gradient_case("gine_aggregate", "no edges",
@@ -117,7 +117,7 @@ bool const cases[] = {
     add_gradient_case("gine_aggregate", "features used twice",
                       [](auto s) {
                         // Two nodes, two edges: x serves as the edges' features as well.
-                        OnSpace const graph(s, Edges{{1, 1}, {1, 0}});
+                        OnSpace const graph(s, GineEdges{{1, 1}, {1, 0}});
                         return m2u::gradient_check(
                             s, {}, {random_input(2, 4, {1})}, [&](auto& tape, auto const& in) {
                               return m2u::gine_aggregate(tape, in[0], in[0], graph.incoming,

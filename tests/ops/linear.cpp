@@ -56,7 +56,7 @@ m2u::GradientReport check_side_by_side(S const& space, int rows) {
       });
 }
 
-bool const cases[] = {
+bool const linear_cases[] = {
     add_gradient_case("linear", "none", [](auto s) { return check(s, 7, Activation::none); }),
     add_gradient_case("linear", "relu", [](auto s) { return check(s, 300, Activation::relu); }),
     add_gradient_case("linear", "gelu", [](auto s) { return check(s, 7, Activation::gelu); }),

@@ -85,7 +85,7 @@ m2u::GradientReport check_sparse(S const& space, int rows) {
                              });
 }
 
-bool const cases[] = {
+bool const lookup_cases[] = {
     add_gradient_case("embedding_sum", "many blocks",
                       [](auto s) { return check_embedding(s, 333, {4, 2, 3}); }),
     add_gradient_case("embedding_sum", "more values than rows",

@@ -120,7 +120,7 @@ m2u::GradientReport check_labels(auto const& space, int rows, m2u::LabelLoss kin
 }
 using m2u::LabelLoss;
 
-bool const cases[] = {
+bool const losses_cases[] = {
     add_gradient_case(
         "label_loss", "logits",
         [](auto s) { return check_labels(s, 7, LabelLoss::binary_cross_entropy, false); }),

@@ -40,7 +40,7 @@ m2u::GradientReport check_reverse(S const& space, int rows) {
                              });
 }
 
-bool const cases[] = {
+bool const outer_product_cases[] = {
     add_gradient_case("outer_product", "two", [](auto s) { return check_product(s, 40, 5, 3); }),
     add_gradient_case("outer_product", "one column",
                       [](auto s) { return check_product(s, 7, 4, 1); }),

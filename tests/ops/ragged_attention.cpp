@@ -39,7 +39,7 @@ m2u::GradientReport check(S const& space, Lengths lengths, int heads, int dim,
                              attention(lengths, heads, dropout));
 }
 
-bool const cases[] = {
+bool const ragged_attention_cases[] = {
     add_gradient_case("ragged_attention", "groups",
                       [](auto s) { return check(s, {3, 1, 5, 2}, 2, 3); }),
     add_gradient_case("ragged_attention", "empty groups",
@@ -76,18 +76,18 @@ bool const cases[] = {
                       }),
 };
 
-struct Reference {
+struct AttentionReference {
   std::vector<double> y;
   std::vector<double> weights;  // averaged over heads, group after group
 };
 
-Reference reference(m2u::CheckInput const& qkv, Lengths const& lengths, int heads) {
+AttentionReference reference(m2u::CheckInput const& qkv, Lengths const& lengths, int heads) {
   int const width = qkv.cols / 3;
   int const dim = width / heads;
   auto const at = [&](int row, int col) {
     return qkv.values[static_cast<std::size_t>(row * qkv.cols + col)];
   };
-  Reference result;
+  AttentionReference result;
   result.y.assign(static_cast<std::size_t>(qkv.rows * width), 0.0);
   int first = 0;
   for (int const n : lengths) {

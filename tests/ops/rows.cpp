@@ -71,7 +71,7 @@ m2u::GradientReport check_normalise(S const& space, m2u::CheckInput const& input
   });
 }
 
-bool const cases[] = {
+bool const rows_cases[] = {
     add_gradient_case("concat_columns", "three parts", [](auto s) { return check_columns(s, 6); }),
     add_gradient_case("concat_columns", "one row", [](auto s) { return check_columns(s, 1); }),
     add_gradient_case("concat_columns", "no rows", [](auto s) { return check_columns(s, 0); }),

@@ -51,7 +51,7 @@ auto const max_op = [](auto& tape, auto const& x, auto const& groups) {
   return m2u::segment_max(tape, x, groups);
 };
 
-bool const cases[] = {
+bool const segment_cases[] = {
     add_gradient_case("segment", "groups", [](auto s) { return check(s, {3, 1, 4}); }),
     add_gradient_case("segment", "empty segments",
                       [](auto s) { return check(s, {0, 2, 0, 0, 5, 0}); }),
