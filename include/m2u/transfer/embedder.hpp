@@ -16,7 +16,7 @@ namespace m2u {
 /// Turns batches of the hub's own type into vectors, over and over: it keeps the tape, so that
 /// after the first calls only the batch itself is allocated. One thread at a time. For whole data
 /// sets see `embed`.
-/// @tparam Model a MultiToUni, or another type with HubBatch<S> and encode_hub(tape, batch)
+/// @tparam Model a MultiToUni, or another type with `HubBatch` for S and encode_hub(tape, batch)
 template <ExecutionSpace S, class Model>
 class Embedder {
  public:

@@ -131,7 +131,7 @@ class HostBatch {
   std::vector<int> const& ids() const { return ids_; }
 
   /// Adds a modality that the batch's rows `rows` (rising) have. `batch` is host data with a
-  /// `to_space` overload that takes a CopyTo<S>, for example GraphBatch<Host>.
+  /// `to_space` overload that takes a CopyTo, for example GraphBatch<Host>.
   template <class Batch>
   void add(std::string name, std::span<int const> rows, Batch batch) {
     parts_.push_back([name = std::move(name), index = make_row_index(rows, size()),
