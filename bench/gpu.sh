@@ -66,11 +66,12 @@ results=$out/results.jsonl
 : >"$results"
 failed=()
 
-# part NAME SECONDS COMMAND…: its output in NAME.log; told how it ended and how long it took.
+# part NAME SECONDS COMMAND…: its output in NAME.log; told how it ended and how long it took. The command may be
+# one of the functions below, which `timeout` alone could not start.
 part() {
     local name=$1 limit=$2 start=$SECONDS status
     shift 2
-    timeout "$limit" "$@" >"$out/$name.log" 2>&1
+    timeout "$limit" bash -c '"$@"' "$name" "$@" >"$out/$name.log" 2>&1
     status=$?
     if ((status == 0)); then
         printf '%-28s ok, %d s\n' "$name" $((SECONDS - start))
@@ -135,6 +136,9 @@ counters() {
         gpu__time_duration.sum,dram__throughput.avg.pct_of_peak_sustained_elapsed,sm__inst_executed_pipe_fma.avg.pct_of_peak_sustained_active \
         "$build/bench/bench_pretrain_step" --data "$data" --batch 256 --steps 3 --json
 }
+
+export data kokkos deps out build python
+export -f build_all many_molecules busy counters
 
 start=$SECONDS
 if $make; then
