@@ -121,7 +121,6 @@ class SequentialBatches {
     plan_.start(epoch, first_batch);
     next_ = first_batch;
     started_ = true;
-    staging_.clear();
   }
 
   /// The next batch; none at the end of the epoch. @throws Error if no epoch was started.
