@@ -26,6 +26,8 @@ endif()
 add_library(m2u_build_flags INTERFACE)
 target_compile_options(m2u_build_flags INTERFACE
   -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Woverloaded-virtual
+  # GCC's -Wconversion leaves this out in C++, Clang's does not.
+  $<$<CXX_COMPILER_ID:Clang,AppleClang>:-Wno-sign-conversion>
   $<$<BOOL:${M2U_WERROR}>:-Werror>
   $<$<BOOL:${M2U_NATIVE}>:-march=native>)
 if(M2U_BOUNDS_CHECK)

@@ -146,8 +146,9 @@ struct StateOf : Engine::State {
   /// Batches for evaluation. @param use modalities; none given: all
   auto batches_of(m2u::Table const& table, std::vector<int> rows, int threads,
                   std::vector<std::string> const& use) const {
+    constexpr int size = m2u::on_host<Space> ? 256 : 2048;  // a device needs more to be busy
     return batches<Space>(m2u::TableDataset(table, use),
-                          {.size = 256, .shuffle = false, .threads = threads}, std::move(rows));
+                          {.size = size, .shuffle = false, .threads = threads}, std::move(rows));
   }
 
   m2u::ParameterLayout layout;

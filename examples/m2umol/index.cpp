@@ -114,10 +114,10 @@ void run_index(IndexArguments const& arguments, Common const& common) {
   if (projection) {
     projection->save(m2u::text_projection_path(arguments.out));
   }
-  PrepareBar bar;
+  MoleculeBar bar("index");
   embed_library(
       engine, library, spaces, common.threads, [&](m2u::Table const& part) { writer.add(part); },
-      [&](std::size_t done, std::size_t total) { bar({done, total, 0}); });
+      [&](std::size_t done, std::size_t total) { bar(done, total); });
   bar.done();
   writer.finish(index_metadata(facts));
   auto const index = open_index(arguments.out, false).vectors;

@@ -118,10 +118,12 @@ Described describe(m2u::MoleculeRecord const& record, std::vector<std::string> c
 /// Keeps those records that featurise, with all that is known about them.
 void fill(LabelledMolecules& result, std::vector<m2u::MoleculeRecord> const& usable,
           std::vector<Described>& described, Configuration const& configuration, int threads) {
-  PrepareBar bar;
+  MoleculeBar bar("prepare");
   auto options = graph_only(configuration, threads);
   options.canonical = true;  // seen_molecules() knows them by it
-  auto prepared = m2u::prepare_molecules(usable, options, std::ref(bar));
+  auto prepared = m2u::prepare_molecules(usable, options, [&](m2u::PrepareProgress const& at) {
+    bar(at.done, at.total, at.rejected);
+  });
   bar.done();
   for (auto const& reject : prepared.rejects.list()) {
     result.rejects.push_back(reject);

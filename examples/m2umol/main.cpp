@@ -123,10 +123,12 @@ int run(int argc, char** argv) {
   program.footer("m2umol COMMAND --help tells each command's options.");
   Common common;
   Body body;
-  add_pretrain(program, common, body);
 #if defined(M2UMOL_CHEM)
   add_prepare(program, common, body);
+#endif
+  add_pretrain(program, common, body);
   add_embed(program, common, body);
+#if defined(M2UMOL_CHEM)
   add_index(program, common, body);
   add_retrieve(program, common, body);
   add_finetune(program, common, body);

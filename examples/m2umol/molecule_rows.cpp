@@ -1,16 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "m2umol/molecule_rows.hpp"
 
-#include <cmath>
-#include <cstdio>
 #include <iostream>
 #include <iterator>
 #include <limits>
 #include <memory>
 
 #include "m2u/chem/prepare.hpp"
-#include "m2u/data/npy.hpp"
-#include "m2u/parameters/safetensors.hpp"
 
 #include "m2umol/program.hpp"
 
@@ -18,110 +14,33 @@ namespace m2umol {
 
 namespace fs = std::filesystem;
 
-std::string csv_cell(std::string const& text) {
-  if (text.find_first_of(",\"\r\n") == std::string::npos) {
-    return text;
-  }
-  std::string result = "\"";
-  for (char const c : text) {
-    result += c == '"' ? std::string("\"\"") : std::string(1, c);
-  }
-  return result + "\"";
+m2u::PrepareOptions graph_only(Configuration const& configuration, int threads) {
+  m2u::PrepareOptions options;
+  options.features.encoding_steps = configuration.encoding_steps;
+  options.features.atoms = m2u::atom_inputs_from_string(configuration.atoms, "the model");
+  options.holdout = 0.0;
+  options.text_width = 0;  // there is no text
+  options.compute_conformers = false;
+  options.canonical = false;
+  options.threads = threads;
+  return options;
+}
+
+m2u::Table table_of_molecule(std::string const& smiles, Configuration const& configuration) {
+  m2u::MoleculeRecord record;
+  record.line = 1;
+  record.id = "query";
+  record.smiles = smiles;
+  auto const prepared = m2u::prepare_molecules(std::span(&record, 1), graph_only(configuration, 1));
+  m2u::expects(
+      prepared.table.size() == 1, "the molecule \"", smiles, "\" can't be used: ",
+      prepared.rejects.empty() ? std::string("unknown reason") : prepared.rejects.list()[0].reason);
+  return prepared.table;
 }
 
 namespace {
 
 constexpr std::size_t chunk_size = 4096;  // molecules in memory at once
-
-/// Where rows go: three formats behind one interface.
-class Output {
- public:
-  virtual ~Output() = default;
-  /// A record's vectors, all parts on one row; NaN for a record that could not be used.
-  virtual void add(m2u::MoleculeRecord const& record, std::span<float const> row) = 0;
-  virtual void commit() = 0;
-};
-
-class NpyOutput : public Output {
- public:
-  NpyOutput(fs::path const& path, int rows, int cols) : writer_(path, rows, cols) {}
-  void add(m2u::MoleculeRecord const& /*record*/, std::span<float const> row) override {
-    writer_.add(row);
-  }
-  void commit() override { writer_.commit(); }
-
- private:
-  m2u::NpyWriter writer_;
-};
-
-class CsvOutput : public Output {
- public:
-  CsvOutput(fs::path const& path, std::vector<RowPart> const& parts) : file_(path) {
-    std::string header = "line,id";
-    for (auto const& part : parts) {
-      for (int j = 0; j < part.width; ++j) {
-        header +=
-            "," + (part.columns.empty() ? part.name + "_" + std::to_string(j)
-                                        : csv_cell(part.columns[static_cast<std::size_t>(j)]));
-      }
-    }
-    file_.write(header + "\n");
-  }
-  void add(m2u::MoleculeRecord const& record, std::span<float const> row) override {
-    std::string line = std::to_string(record.line) + "," + csv_cell(record.id);
-    char number[32];
-    for (float const value : row) {
-      std::snprintf(number, sizeof number, std::isnan(value) ? ",nan" : ",%.9g",
-                    static_cast<double>(value));
-      line += number;
-    }
-    file_.write(line + "\n");
-  }
-  void commit() override { file_.commit(); }
-
- private:
-  m2u::AtomicFile file_;
-};
-
-class SafetensorsOutput : public Output {
- public:
-  SafetensorsOutput(fs::path path, std::vector<RowPart> const& parts) : path_(std::move(path)) {
-    for (auto const& part : parts) {
-      tensors_.push_back({part.name, {0, part.width}, {}});
-    }
-  }
-  void add(m2u::MoleculeRecord const& /*record*/, std::span<float const> row) override {
-    std::size_t first = 0;
-    for (auto& tensor : tensors_) {
-      auto const values = row.subspan(first, static_cast<std::size_t>(tensor.shape[1]));
-      tensor.values.insert(tensor.values.end(), values.begin(), values.end());
-      ++tensor.shape[0];
-      first += values.size();
-    }
-  }
-  void commit() override {
-    m2u::write_safetensors(path_, tensors_, {{"format", "m2umol embeddings"}});
-  }
-
- private:
-  fs::path path_;
-  std::vector<m2u::NamedTensor> tensors_;
-};
-
-std::unique_ptr<Output> make_output(fs::path const& path, int rows,
-                                    std::vector<RowPart> const& parts) {
-  int width = 0;
-  for (auto const& part : parts) {
-    width += part.width;
-  }
-  if (path.extension() == ".npy") {
-    return std::make_unique<NpyOutput>(path, rows, width);
-  }
-  if (path.extension() == ".csv") {
-    return std::make_unique<CsvOutput>(path, parts);
-  }
-  return std::make_unique<SafetensorsOutput>(path, parts);
-}
 
 /// Records of a chunk, some of which the reader could not use.
 struct Chunk {
@@ -148,7 +67,7 @@ std::vector<m2u::MoleculeRecord> usable_of(Chunk const& chunk) {
 
 /// Appends a row for each record of a chunk.
 void add_chunk(MoleculeRows const& job, Chunk const& chunk, Configuration const& configuration,
-               int threads, m2u::Rejects& rejects, Output& output) {
+               int threads, m2u::Rejects& rejects, RowOutput& output) {
   auto const usable = usable_of(chunk);
   auto const prepared = m2u::prepare_molecules(usable, graph_only(configuration, threads));
   for (auto const& reject : prepared.rejects.list()) {
@@ -166,23 +85,18 @@ void add_chunk(MoleculeRows const& job, Chunk const& chunk, Configuration const&
   }
   auto const computed =
       rows > 0 ? job.compute(prepared.table, used) : std::vector<m2u::HostRows>(job.parts.size());
-  std::ptrdiff_t row = 0;
+  auto const width = static_cast<std::size_t>(row_width(job.parts));
   std::vector<float> line;
+  int row = 0;
   for (auto const& record : chunk.records) {
-    line.clear();
     bool const there = row < std::ssize(used) && used[static_cast<std::size_t>(row)] == &record;
-    for (std::size_t p = 0; p < job.parts.size(); ++p) {
-      auto const width = static_cast<std::ptrdiff_t>(job.parts[p].width);
-      if (!there) {
-        line.insert(line.end(), static_cast<std::size_t>(width),
-                    std::numeric_limits<float>::quiet_NaN());
-        continue;
-      }
-      auto const begin = computed[p].values.begin() + row * width;
-      line.insert(line.end(), begin, begin + width);
+    if (there) {
+      line.clear();
+      append_row(computed, row++, line);
+    } else {
+      line.assign(width, std::numeric_limits<float>::quiet_NaN());
     }
-    row += there ? 1 : 0;
-    output.add(record, line);
+    output.add(record.line, record.id, line);
   }
 }
 
@@ -200,15 +114,15 @@ int count_records(MoleculeRows const& job) {
 
 /// Reads all records, chunk by chunk, and gives each its row.
 void add_all(MoleculeRows const& job, Configuration const& configuration, int threads, int total,
-             m2u::Rejects& rejects, Output& output) {
+             m2u::Rejects& rejects, RowOutput& output) {
   m2u::MoleculeReader reader(job.in, job.columns);
   Chunk chunk;
-  PrepareBar bar;
+  MoleculeBar bar(job.verb);
   std::size_t done = 0;
   auto const flush = [&] {
     add_chunk(job, chunk, configuration, threads, rejects, output);
     done += chunk.records.size();
-    bar({done, static_cast<std::size_t>(total), rejects.size()});
+    bar(done, static_cast<std::size_t>(total), rejects.size());
     chunk = {};
   };
   m2u::MoleculeRecord record;
@@ -269,7 +183,7 @@ void write_molecule_rows(MoleculeRows const& job, Configuration const& configura
   int const total = count_records(job);
   expect_writable(out);
   expect_writable(reject_file);
-  auto const output = make_output(out, total, job.parts);
+  auto const output = make_row_output(out, total, job.parts);
   m2u::Rejects rejects;
   add_all(job, configuration, threads, total, rejects, *output);
   write_rejects(rejects, reject_file, !job.rejects.empty());

@@ -10,20 +10,14 @@
 #include "m2u/chem/read.hpp"
 #include "m2u/chem/rejects.hpp"
 #include "m2u/data/table.hpp"
-#include "m2u/transfer/embeddings.hpp"
 
 #include "m2umol/configuration.hpp"
+#include "m2umol/row_output.hpp"
 
 namespace m2umol {
 
-/// One kind of numbers: "2d", a generated modality, "fused", or predictions.
-struct RowPart {
-  std::string name;
-  int width = 0;
-  std::vector<std::string> columns = {};  ///< names; else name_0, name_1, …
-};
-
 struct MoleculeRows {
+  std::string verb = "predict";  ///< what is done, for the bar
   std::string in;
   std::string out;      ///< .npy, .csv or .safetensors
   std::string rejects;  ///< empty: beside `out`
@@ -36,9 +30,6 @@ struct MoleculeRows {
   /// Why a record can't be used, whatever its molecule; empty if it can. May be left out.
   std::function<std::string(m2u::MoleculeRecord const&)> problem_of = {};
 };
-
-/// A text as a cell of CSV, in quotes where it needs them (RFC 4180).
-std::string csv_cell(std::string const& text);
 
 /// @throws m2u::Error unless the input can be read twice and nothing is written over anything else.
 void check_paths(std::filesystem::path const& in, std::filesystem::path const& out,

@@ -1,8 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
 // m2umol prepare: a table of molecules into shards that training reads.
-#include <unistd.h>
-
-#include <cstdio>
 #include <iostream>
 #include <memory>
 #include <sstream>
@@ -17,41 +14,13 @@ namespace m2umol {
 
 namespace fs = std::filesystem;
 
-void PrepareBar::operator()(m2u::PrepareProgress const& progress) {
-  bool const terminal = ::isatty(STDERR_FILENO) == 1;
-  auto const now = std::chrono::steady_clock::now();
-  bool const last = progress.done == progress.total;
-  if (!last &&
-      now - last_ < (terminal ? std::chrono::milliseconds(100) : std::chrono::milliseconds(5000))) {
-    return;
-  }
-  last_ = now;
-  double const seconds = std::chrono::duration<double>(now - start_).count();
-  double const share = progress.total == 0 ? 1.0
-                                           : static_cast<double>(progress.done) /
-                                                 static_cast<double>(progress.total);
-  double const rate = static_cast<double>(progress.done) / std::max(seconds, 1e-9);
-  constexpr int width = 24;
-  std::string bar(static_cast<std::size_t>(share * width), '=');
-  bar.resize(width, ' ');
-  std::fprintf(stderr, "%sprepare [%s] %zu/%zu molecules, %zu rejected, %.0f/s, %.0f s left%s",
-               terminal ? "\r" : "", bar.c_str(), progress.done, progress.total, progress.rejected,
-               rate, rate > 0.0 ? static_cast<double>(progress.total - progress.done) / rate : 0.0,
-               terminal ? "   " : "\n");
-  drawn_ = terminal;
-}
-
-void PrepareBar::done() {
-  if (drawn_) {
-    std::fputc('\n', stderr);
-  }
-}
-
 void prepare_data(std::vector<m2u::MoleculeRecord> const& records, m2u::Rejects const& read_rejects,
                   m2u::PrepareOptions const& options, fs::path const& out,
                   std::string const& source) {
-  PrepareBar bar;
-  auto prepared = m2u::prepare_molecules(records, options, std::ref(bar));
+  MoleculeBar bar("prepare");
+  auto prepared = m2u::prepare_molecules(records, options, [&](m2u::PrepareProgress const& at) {
+    bar(at.done, at.total, at.rejected);
+  });
   bar.done();
   for (auto const& reject : read_rejects.list()) {
     prepared.rejects.add(reject);

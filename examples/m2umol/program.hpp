@@ -8,6 +8,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -21,7 +22,6 @@ namespace m2u {
 // Of m2u/chem: only the commands that work with molecules include RDKit.
 struct MoleculeRecord;
 struct PrepareOptions;
-struct PrepareProgress;
 class Rejects;
 }  // namespace m2u
 
@@ -74,14 +74,17 @@ void add_demo(CLI::App& program, Common& common, Body& body);
 /// The revision that this program was built from.
 char const* git_revision();
 
-/// A bar on a terminal, else a line every few seconds, on standard error: of prepare, embed and
-/// index.
-class PrepareBar {
+/// A bar on a terminal, else a line every few seconds, on standard error, for what goes through
+/// many molecules.
+class MoleculeBar {
  public:
-  void operator()(m2u::PrepareProgress const& progress);
+  /// @param verb what is done, in front of the bar
+  explicit MoleculeBar(std::string verb) : verb_(std::move(verb)) {}
+  void operator()(std::size_t done, std::size_t total, std::size_t rejected = 0);
   void done();
 
  private:
+  std::string verb_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::chrono::steady_clock::time_point last_{};
   bool drawn_ = false;

@@ -421,6 +421,21 @@ TEST_CASE("m2umol embed refuses wrong input and output") {
   output(folder / "v.npy", {"cannot write", "none/rejects"},
          {"--rejects", (folder / "none/rejects").string()});
   output(folder / "v.npy", {"--rejects", "--out"}, {"--rejects", (folder / "v.npy").string()});
+  bench.refused(embed_folder(sample().run, folder / "v.npy"), {"no dataset.json"});
+  bench.refused(embed_folder(sample().data, folder / "v.npz"), {"--out", ".npy, .csv or"});
+  bench.refused(embed_folder(sample().data, folder / "none/v.npy"), {"cannot write", "none/v.npy"});
+  bench.refused(
+      embed_folder(sample().data, folder / "v.npy") + Arguments{"--in", sample().table.string()},
+      {"one of --in and --data"});
+  bench.refused({"embed", "--model", sample().model.string(), "--out", (folder / "v.npy").string()},
+                {"one of --in and --data"});
+  bench.refused(embed_folder(sample().data, folder / "v.npy") + Arguments{"--smiles", "x"},
+                {"--smiles requires --in"});
+  REQUIRE(
+      m2umol(prepare(sample().table, folder / "one-hot") + Arguments{"--atoms", "one-hot"}).code ==
+      0);
+  bench.refused(embed_folder(folder / "one-hot", folder / "v.npy"),
+                {"one-hot", "other atom features"});
   auto const csv = folder.write("both.csv", "id,smiles\na,C\n");
   bench.refused(embed(csv, csv), {"--out", "--in"});
   bench.refused(embed(csv, folder / "v.npy") + Arguments{"--rejects", csv.string()},

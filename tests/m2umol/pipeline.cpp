@@ -166,6 +166,38 @@ TEST_CASE("m2umol embed writes one row per record in three formats that agree") 
   CHECK_FALSE(fs::exists(folder / "v.npy.rejects.tsv"));
 }
 
+TEST_CASE("m2umol embed gives a prepared folder the vectors of its table") {
+  TemporaryFolder const folder;
+  // A record that prepare rejects has no row; ids and lines tell whose the others are.
+  auto rows = drug_rows();
+  rows.insert(rows.begin() + 3, "bad\tnope\tNope\t\t\t\t");
+  auto const table = folder.write("drugs.tsv", table_text(rows));
+  succeed(prepare(table, folder / "data"));
+  for (std::string const end : {"csv", "npy", "safetensors"}) {
+    for (bool const generated : {false, true}) {
+      auto const more = generated ? Arguments{"--generated"} : Arguments{};
+      auto const from_table = folder / ("table." + end);
+      auto const from_folder = folder / ("folder." + end);
+      succeed(embed(sample().table, from_table) + more);
+      auto const outcome = succeed(embed_folder(folder / "data", from_folder) + more);
+      CHECK_THAT(outcome.out, ContainsSubstring("wrote 38 rows"));
+      if (end != "csv") {
+        CHECK(read_bytes(from_table) == read_bytes(from_folder));
+        continue;
+      }
+      auto const wanted = csv_of(from_table);
+      auto const got = csv_of(from_folder);
+      REQUIRE(got.size() == wanted.size());
+      CHECK(got[0] == wanted[0]);
+      for (std::size_t row = 1; row < got.size(); ++row) {
+        CHECK(got[row][0] == std::to_string(row > 3 ? row + 2 : row + 1));
+        CHECK(std::equal(got[row].begin() + 1, got[row].end(), wanted[row].begin() + 1,
+                         wanted[row].end()));
+      }
+    }
+  }
+}
+
 TEST_CASE("m2umol embed gives bad lines rows of NaN and says why") {
   TemporaryFolder const folder;
   auto const in =

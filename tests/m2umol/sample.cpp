@@ -89,6 +89,12 @@ Arguments embed(fs::path const& in, fs::path const& out) {
           out.string(), "--threads", "1"};
 }
 
+Arguments embed_folder(fs::path const& data, fs::path const& out) {
+  return {"embed",      "--model",     sample().model.string(),
+          "--data",     data.string(), "--out",
+          out.string(), "--threads",   "1"};
+}
+
 Sample::Sample() {
   folder.write("drugs.tsv", table_text(drug_rows()));
   prepared = m2umol(prepare(table, data));

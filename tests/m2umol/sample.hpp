@@ -57,6 +57,9 @@ Arguments pretrain_two(std::filesystem::path const& data, std::filesystem::path 
 /// `embed` with the sample's model.
 Arguments embed(std::filesystem::path const& in, std::filesystem::path const& out);
 
+/// The same for a prepared folder.
+Arguments embed_folder(std::filesystem::path const& data, std::filesystem::path const& out);
+
 /// The cells of a line of a CSV file without quotes.
 std::vector<std::string> cells_of(std::string const& line);
 

@@ -40,8 +40,8 @@ struct BatchNormUnderTest {
       : mean(layout.scope("norm").state("running_mean", cols, 0.3F)),
         variance(layout.scope("norm").state("running_variance", cols, 1.7F)) {}
   auto op() const {
-    return [mean = mean, variance = variance](auto& tape, auto const& in) {
-      return m2u::batch_norm(tape, in[0], in[1], in[2], mean, variance);
+    return [m = mean, v = variance](auto& tape, auto const& in) {
+      return m2u::batch_norm(tape, in[0], in[1], in[2], m, v);
     };
   }
 };

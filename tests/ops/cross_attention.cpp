@@ -106,8 +106,8 @@ TEMPLATE_LIST_TEST_CASE("cross attention and its weights agree with plain loops"
       m2u::test::evaluate(TestType{}, {}, in, attention(heads, 0.5F), Mode::evaluation);
   CHECK(m2u::test::largest_error(got.values, expected.y) < 1e-5);
   auto const weights = m2u::test::evaluate(
-      TestType{}, {}, {in[0], in[1]}, [heads = heads](auto& tape, auto const& tensors) {
-        auto const mean = m2u::cross_attention_weights(tape, tensors[0], tensors[1], heads);
+      TestType{}, {}, {in[0], in[1]}, [h = heads](auto& tape, auto const& tensors) {
+        auto const mean = m2u::cross_attention_weights(tape, tensors[0], tensors[1], h);
         CHECK_FALSE(mean.differentiable());
         return tape.variable(mean.value);  // evaluate differentiates
       });
