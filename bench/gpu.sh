@@ -130,6 +130,13 @@ busy() {
     return $status
 }
 
+# The whole way from shards to a file of vectors, by the model that `busy` left behind: its last line is JSON.
+embed_shards() {
+    "$build/examples/m2umol/m2umol" embed --model "$out/run/model.safetensors" --data "$data" --out "$out/vectors.npy" \
+        2>"$out/embed_bar.log" || return
+    sed -n 's|.* molecules, \([0-9]*\)/s.*|{"molecules_per_s": \1}|p' "$out/embed_bar.log" | tail -n 1
+}
+
 # Share of the memory's and the FP32 units' peak per kernel, from the GPU's counters.
 counters() {
     ncu --launch-skip 1500 --launch-count 450 --csv --clock-control none --metrics \
@@ -138,7 +145,7 @@ counters() {
 }
 
 export data kokkos deps out build python
-export -f build_all many_molecules busy counters
+export -f build_all many_molecules busy embed_shards counters
 
 start=$SECONDS
 if $make; then
@@ -172,7 +179,7 @@ if [[ -n $peer ]]; then
         --attn packed --groups 4 --mode embed --device "$device"
 fi
 if [[ $device == cuda ]]; then
-    part busy 90 busy && tail -n 1 "$out/busy.log"
+    part busy 90 busy && tail -n 1 "$out/busy.log" && measure embed_shards embed_shards
     ! command -v ncu >/dev/null || part counters 120 counters
 fi
 

@@ -12,11 +12,11 @@
 
 namespace m2u {
 
-/// Of products of floats by cuBLAS; sums are in FP32 throughout. Products on hosts, by hipBLAS and
-/// in double are always full.
+/// Of products of floats on a GPU; sums are in FP32 throughout. Products on hosts and in double are
+/// always full.
 enum class ProductPrecision {
   full,  ///< factors in FP32
-  tf32,  ///< factors rounded to TF32 (10 bits of mantissa)
+  tf32,  ///< factors rounded to TF32 (10 bits of mantissa): by cuBLAS; hipBLAS' are full
   bf16   ///< factors rounded to BF16 (7 bits)
 };
 
@@ -40,8 +40,10 @@ inline void set_product_precision(std::string_view name) {
   bool const bf16 = name == "bf16";
   expects(tf32 || bf16 || name == "full", "there is no precision of products \"", name,
           "\"; there are full, tf32 and bf16");
-#if !defined(KOKKOS_ENABLE_CUDA)
-  expects(!tf32 && !bf16, "products in ", name, " are for CUDA: this program was built for ",
+#if defined(KOKKOS_ENABLE_HIP)
+  expects(!tf32, "products in tf32 are for CUDA; HIP has full and bf16");
+#elif !defined(KOKKOS_ENABLE_CUDA)
+  expects(!tf32 && !bf16, "products in ", name, " are for GPUs: this program was built for ",
           Kokkos::DefaultExecutionSpace::name(), ", where they are always full");
 #endif
   set_product_precision(tf32   ? ProductPrecision::tf32

@@ -35,6 +35,12 @@ Strided<typename View::value_type> strided_columns(View const& view, int first, 
           static_cast<std::ptrdiff_t>(view.extent(1))};
 }
 
+/// The leading dimension as a BLAS takes it.
+template <class R>
+int leading(Strided<R> const& matrix) {
+  return matrix.stride > 0 ? static_cast<int>(matrix.stride) : 1;
+}
+
 /// Options of gemm: c = scale · op(a) · op(b) (+ c).
 struct GemmOptions {
   bool transpose_a = false;

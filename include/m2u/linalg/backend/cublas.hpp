@@ -79,13 +79,12 @@ void cublas_gemm(Kokkos::Cuda const& space, Strided<R> a, Strided<R> b, Strided<
   int const inner = options.transpose_a ? a.rows : a.cols;
   R const scale = static_cast<R>(options.scale);
   R const keep = options.accumulate ? R(1) : R(0);
-  auto const stride = [](std::ptrdiff_t s) { return s > 0 ? static_cast<int>(s) : 1; };
   constexpr auto type = single ? CUDA_R_32F : CUDA_R_64F;
-  cublas_check(cublasGemmEx(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, type,
-                            stride(b.stride), a.data, type, stride(a.stride), &keep, c.data, type,
-                            stride(c.stride), single ? cublas_compute_type() : CUBLAS_COMPUTE_64F,
-                            CUBLAS_GEMM_DEFAULT),
-               "gemm");
+  cublas_check(
+      cublasGemmEx(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, type, leading(b),
+                   a.data, type, leading(a), &keep, c.data, type, leading(c),
+                   single ? cublas_compute_type() : CUBLAS_COMPUTE_64F, CUBLAS_GEMM_DEFAULT),
+      "gemm");
 }
 
 }  // namespace m2u::backend
