@@ -31,11 +31,15 @@ template <ExecutionSpace S>
 class Staging {
  public:
   /// Starts to bring a batch: it is complete once `take` gave it out.
-  void start(S const& space, HostBatch<S> const& batch) {
+  void start(S const& space, HostBatch<S> batch) {
     expects(!started_, "Staging: take the batch that was started first");
     if constexpr (on_host<S>) {
       started_.emplace(batch.to_space(space), nullptr);
     } else {
+      if (spent_.size() == most_spent || spent_bytes_ > most_spent_bytes) {
+        spent_.clear();
+        spent_bytes_ = 0;
+      }
       CopyPlan plan;
       batch.to_space(CopyTo<S>(space, plan));  // counts
       auto const buffer = free_buffer(space, plan.used);
@@ -44,6 +48,8 @@ class Staging {
       stream(space).copy(space, plan.device, plan.host, plan.used, buffer->copied);
       result.hold(buffer);
       started_.emplace(std::move(result), buffer);
+      spent_.push_back(std::move(batch));
+      spent_bytes_ += plan.used;
     }
   }
   bool started() const { return started_.has_value(); }
@@ -95,6 +101,13 @@ class Staging {
     }
     return *stream_;
   }
+
+  // Kokkos waits for every kernel and copy when it frees a view on the host. Batches whose copy was
+  // started are therefore freed many at a time, so that steps do not wait for each other.
+  static constexpr std::size_t most_spent = 32;
+  static constexpr std::size_t most_spent_bytes = std::size_t{256} << 20U;
+  std::vector<HostBatch<S>> spent_;
+  std::size_t spent_bytes_ = 0;
 
   std::unique_ptr<CopyStream<S>> stream_;
   std::vector<std::shared_ptr<Buffer>> buffers_;
