@@ -44,7 +44,7 @@ static_assert(!std::is_same_v<m2u::Hub<"text", m2u::Gps>, m2u::Hub<"texts", m2u:
 struct NotAnEncoder {
   template <class S>
   using Batch = m2u::GraphBatch<S>;
-  int operator()(int) const { return 0; }
+  int operator()(int) const;
 };
 struct EncoderWithoutBatch {
   template <class S, class R>

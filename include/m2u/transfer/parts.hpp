@@ -33,7 +33,7 @@ struct Name {
   consteval Name(char const (&literal)[N]) : size(N - 1) {  // NOLINT: implicit
     static_assert(N - 1 <= most, "m2u: a name has at most 31 characters");
     std::uint64_t* const words[] = {&words_0, &words_1, &words_2, &words_3};
-    for (std::size_t i = 0; i < N - 1; ++i) {
+    for (std::size_t i = 0; i != size; ++i) {
       *words[i / 8] |= std::uint64_t{static_cast<unsigned char>(literal[i])} << (i % 8 * 8);
     }
   }
