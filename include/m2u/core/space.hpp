@@ -33,13 +33,16 @@ using TeamMember = typename Kokkos::TeamPolicy<S>::member_type;
 /// A policy of one team per league member, for kernels whose inner loop runs over the columns of a
 /// row: one thread on the host (the loop vectorises), a block of threads on a GPU. The league is a
 /// property of the problem, never of the number of threads, so results do not depend on the latter.
+/// @param threads of a team on a GPU, with 32 lanes each; 0: as many as Kokkos thinks best
 template <ExecutionSpace S>
-Kokkos::TeamPolicy<S> team_policy(S const& space, int league) {
+Kokkos::TeamPolicy<S> team_policy(S const& space, int league, [[maybe_unused]] int threads = 0) {
 #if defined(M2U_DEVICE_PATHS)
   return Kokkos::TeamPolicy<S>(space, league, Kokkos::min(space.concurrency(), 2), 1);
 #endif
   if constexpr (on_host<S>) {
     return Kokkos::TeamPolicy<S>(space, league, 1, 1);
+  } else if (threads > 0) {
+    return Kokkos::TeamPolicy<S>(space, league, threads, 32);
   } else {
     return Kokkos::TeamPolicy<S>(space, league, Kokkos::AUTO, 32);
   }

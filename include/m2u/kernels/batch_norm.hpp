@@ -4,6 +4,7 @@
 #pragma once
 
 #include "m2u/core/matrix.hpp"
+#include "m2u/kernels/columns.hpp"
 #include "m2u/kernels/elementwise.hpp"
 #include "m2u/kernels/row_blocks.hpp"
 
@@ -39,33 +40,85 @@ void batch_moment_blocks(S const& space, Matrix<R, S> const& x, Matrix<R, S> con
       });
 }
 
+/// Mean and sum of squared deviations of some rows, joined as Chan, Golub and LeVeque (1979) do.
+template <class R>
+struct Moments {
+  R mean = 0;
+  R square = 0;
+  int rows = 0;
+
+  KOKKOS_INLINE_FUNCTION void join(Moments const& other) {
+    if (rows == 0 || other.rows == 0) {
+      *this = rows == 0 ? other : *this;
+      return;
+    }
+    R const share = static_cast<R>(other.rows) / static_cast<R>(rows + other.rows);
+    R const apart = other.mean - mean;
+    mean += apart * share;
+    square += other.square + apart * apart * share * static_cast<R>(rows);
+    rows += other.rows;
+  }
+};
+
+/// A block's moments of a column.
+template <class R>
+struct LoadMoments {
+  R const* means;    ///< [blocks, cols]
+  R const* squares;  ///< [blocks, cols]
+  int rows;
+  int cols;
+
+  KOKKOS_INLINE_FUNCTION Moments<R> operator()(int b, int j) const {
+    auto const at = static_cast<std::ptrdiff_t>(b) * cols + j;
+    int const before = b * rows_per_block;
+    return {means[at], squares[at], Kokkos::min(rows, before + rows_per_block) - before};
+  }
+};
+
+/// Stores a column's statistics and moves the running ones.
+template <class R>
+struct StoreMoments {
+  R* statistics;  ///< [2, cols]
+  R* running_mean;
+  R* running_variance;
+  int cols;
+  R eps;
+  R momentum;
+
+  KOKKOS_INLINE_FUNCTION void operator()(int j, Moments<R> const& all) const {
+    auto const rows = static_cast<R>(all.rows);
+    statistics[j] = all.mean;
+    statistics[cols + j] = R(1) / Kokkos::sqrt(all.square / rows + eps);
+    running_mean[j] += momentum * (all.mean - running_mean[j]);
+    running_variance[j] +=
+        momentum * (all.square / static_cast<R>(all.rows - 1) - running_variance[j]);
+  }
+};
+
 /// statistics(0, j) and (1, j): mean and reciprocal standard deviation of column j, from the blocks
-/// in their order (Chan, Golub and LeVeque 1979). The running statistics move by `momentum` towards
-/// the mean and the unbiased variance. rows ≥ 2.
+/// in their order. The running statistics move by `momentum` towards the mean and the unbiased
+/// variance. rows ≥ 2.
 template <ExecutionSpace S, class R>
 void batch_moments(S const& space, Matrix<R, S> const& means, Matrix<R, S> const& squares, int rows,
                    R eps, R momentum, Matrix<R, S> const& statistics,
                    Matrix<R, S> const& running_mean, Matrix<R, S> const& running_variance) {
   int const blocks = means.extent_int(0);
-  Kokkos::parallel_for(
-      "m2u::kernels::batch_moments", Kokkos::RangePolicy<S>(space, 0, means.extent_int(1)),
-      KOKKOS_LAMBDA(int j) {
-        R mean = means(0, j);
-        R square = squares(0, j);
-        for (int b = 1; b < blocks; ++b) {
-          int const before = b * rows_per_block;
-          int const added = Kokkos::min(rows, before + rows_per_block) - before;
-          R const share = static_cast<R>(added) / static_cast<R>(before + added);
-          R const apart = means(b, j) - mean;
-          mean += apart * share;
-          square += squares(b, j) + apart * apart * share * static_cast<R>(before);
-        }
-        statistics(0, j) = mean;
-        statistics(1, j) = R(1) / Kokkos::sqrt(square / static_cast<R>(rows) + eps);
-        running_mean(0, j) += momentum * (mean - running_mean(0, j));
-        running_variance(0, j) +=
-            momentum * (square / static_cast<R>(rows - 1) - running_variance(0, j));
-      });
+  int const cols = means.extent_int(1);
+  LoadMoments<R> const load{means.data(), squares.data(), rows, cols};
+  StoreMoments<R> const store_all{
+      statistics.data(), running_mean.data(), running_variance.data(), cols, eps, momentum};
+  if constexpr (on_host<S>) {
+    Kokkos::parallel_for("m2u::kernels::batch_moments", Kokkos::RangePolicy<S>(space, 0, cols),
+                         [=](int j) {
+                           Moments<R> all;
+                           for (int b = 0; b < blocks; ++b) {
+                             all.join(load(b, j));
+                           }
+                           store_all(j, all);
+                         });
+  } else {
+    join_blocks<Moments<R>>(space, "m2u::kernels::batch_moments", blocks, cols, load, store_all);
+  }
 }
 
 /// The same statistics from the running ones.

@@ -29,14 +29,42 @@ struct BilinearPair {
   std::ptrdiff_t first_right;
 };
 
-template <class R, class Offsets>
-KOKKOS_INLINE_FUNCTION BilinearPair<R> bilinear_pair(R const* v, R const* q, Offsets const& left,
-                                                     Offsets const& right, int width, int pair) {
-  std::ptrdiff_t const l = left(pair);
-  std::ptrdiff_t const r = right(pair);
-  int const rows = left(pair + 1) - left(pair);
-  return {rows, right(pair + 1) - right(pair), padded_left(rows), v + l * width, q + r * width, l,
-          r};
+/// All pairs, by pointers: functors above 512 bytes, with views for example, wait for each other on
+/// a GPU.
+template <class R>
+struct BilinearPairs {
+  R const* v;
+  R const* q;
+  int const* left;  ///< offsets of the pairs' rows
+  int const* right;
+  std::int64_t const* cells;  ///< where their maps begin
+  int const* slots;           ///< where their padded rows begin
+  int width;
+
+  KOKKOS_INLINE_FUNCTION BilinearPair<R> operator()(int pair) const {
+    std::ptrdiff_t const l = left[pair];
+    std::ptrdiff_t const r = right[pair];
+    int const rows = left[pair + 1] - left[pair];
+    return {rows, right[pair + 1] - right[pair], padded_left(rows), v + l * width, q + r * width, l,
+            r};
+  }
+};
+template <ExecutionSpace S, class R>
+BilinearPairs<R> bilinear_pairs(Matrix<R, S> const& v, Matrix<R, S> const& q, Ragged<S> const& left,
+                                Ragged<S> const& right, Vector<std::int64_t, S> const& cells,
+                                Vector<int, S> const& slots) {
+  return {v.data(),     q.data(),     left.offsets.data(), right.offsets.data(),
+          cells.data(), slots.data(), v.extent_int(1)};
+}
+
+/// matrix(i, j) = 1 where i / group == j, else 0: a product with it adds neighbouring columns.
+template <ExecutionSpace S, class R>
+void column_groups(S const& space, int group, Matrix<R, S> const& matrix) {
+  int const cols = matrix.extent_int(1);
+  R* const out = matrix.data();
+  Kokkos::parallel_for(
+      "m2u::kernels::column_groups", Kokkos::RangePolicy<S>(space, 0, matrix.extent_int(0) * cols),
+      KOKKOS_LAMBDA(int i) { out[i] = i / cols / group == i % cols ? R(1) : R(0); });
 }
 
 /// transposed(k, i) = v(i, k) · factor[k], zeros in the padding: [width, padded].
@@ -72,23 +100,27 @@ void bilinear_attention(S const& space, Matrix<R, S> const& v, Matrix<R, S> cons
                         Matrix<R, S> const& transposed, Vector<R, S> const& maps,
                         Matrix<R, S> const& u, Matrix<R, S> const& out) {
   int const width = v.extent_int(1);
-  auto const left_offsets = left.offsets;
-  auto const right_offsets = right.offsets;
+  auto const pairs = bilinear_pairs(v, q, left, right, cells, slots);
+  R const* const factors = weight.data();
+  R const* const added = bias.data();
+  R* const all_turned = transposed.data();
+  R* const all_maps = maps.data();
+  R* const all_rows = u.data();
+  R* const results = out.data();
   Kokkos::parallel_for(
       "m2u::kernels::bilinear_attention", team_policy(space, left.groups),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         int const pair = team.league_rank();
-        auto const at =
-            bilinear_pair<R>(v.data(), q.data(), left_offsets, right_offsets, width, pair);
-        R* const turned = transposed.data() + static_cast<std::ptrdiff_t>(slots(pair)) * width;
-        R* const map = maps.data() + cells(pair);
-        R* const rows = u.data() + at.first_left * width;
-        scaled_transpose(team, at, width, weight.data(), turned);
+        auto const at = pairs(pair);
+        R* const turned = all_turned + static_cast<std::ptrdiff_t>(pairs.slots[pair]) * width;
+        R* const map = all_maps + pairs.cells[pair];
+        R* const rows = all_rows + at.first_left * width;
+        scaled_transpose(team, at, width, factors, turned);
         team.team_barrier();
         team_gemm(team, at.right, at.padded, width, TeamFactor<R>{at.q, width, 1},
                   TeamFactor<R>{turned, at.padded, 1}, TeamProduct<R>{map, at.padded});
         team.team_barrier();
-        R const shift = bias(0, 0);
+        R const shift = added[0];
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, at.right * at.padded), [&](int cell) {
           map[cell] += cell % at.padded < at.left ? shift : R(0);
         });
@@ -96,7 +128,7 @@ void bilinear_attention(S const& space, Matrix<R, S> const& v, Matrix<R, S> cons
         team_gemm(team, at.left, width, at.right, TeamFactor<R>{map, 1, at.padded},
                   TeamFactor<R>{at.q, width, 1}, TeamProduct<R>{rows, width});
         team.team_barrier();
-        R* const result = out.data() + static_cast<std::ptrdiff_t>(pair) * width;
+        R* const result = results + static_cast<std::ptrdiff_t>(pair) * width;
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, width), [&](int k) {
           R sum = 0;
           for (int i = 0; i < at.left; ++i) {
@@ -131,22 +163,33 @@ void bilinear_attention_backward(S const& space, Matrix<R, S> const& v, Matrix<R
                                  Matrix<R, S> const& scaled, Matrix<R, S> const& products,
                                  BilinearGradients<S, R> const& to) {
   int const width = v.extent_int(1);
-  auto const left_offsets = left.offsets;
-  auto const right_offsets = right.offsets;
+  auto const pairs = bilinear_pairs(v, q, left, right, cells, slots);
+  R const* const w = weight.data();
+  R const* const all_maps = maps.data();
+  R const* const all_u = u.data();
+  R const* const all_g = dout.data();
+  R* const all_turned = transposed.data();
+  R* const all_dmaps = dmaps.data();
+  R* const all_scaled = scaled.data();
+  R* const all_products = products.data();
+  R* const all_dv = to.dv.data();
+  R* const all_dq = to.dq.data();
+  R* const all_dweight = to.dweight.data();
+  R* const all_dbias = to.dbias.data();
+  bool const accumulate_v = to.accumulate_v;
+  bool const accumulate_q = to.accumulate_q;
   Kokkos::parallel_for(
       "m2u::kernels::bilinear_attention_backward", team_policy(space, left.groups),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
         int const pair = team.league_rank();
-        auto const at =
-            bilinear_pair<R>(v.data(), q.data(), left_offsets, right_offsets, width, pair);
+        auto const at = pairs(pair);
         std::ptrdiff_t const base = at.first_left * width;
-        R* const turned = transposed.data() + static_cast<std::ptrdiff_t>(slots(pair)) * width;
-        R const* const map = maps.data() + cells(pair);
-        R* const dmap = dmaps.data() + cells(pair);
-        R const* const g = dout.data() + static_cast<std::ptrdiff_t>(pair) * width;
-        R const* const w = weight.data();
-        R* const rows = scaled.data() + base;
-        R* const product = products.data() + base;
+        R* const turned = all_turned + static_cast<std::ptrdiff_t>(pairs.slots[pair]) * width;
+        R const* const map = all_maps + pairs.cells[pair];
+        R* const dmap = all_dmaps + pairs.cells[pair];
+        R const* const g = all_g + static_cast<std::ptrdiff_t>(pair) * width;
+        R* const rows = all_scaled + base;
+        R* const product = all_products + base;
         scaled_transpose(team, at, width, g, turned);
         team.team_barrier();
         team_gemm(team, at.right, at.padded, width, TeamFactor<R>{at.q, width, 1},
@@ -160,25 +203,25 @@ void bilinear_attention_backward(S const& space, Matrix<R, S> const& v, Matrix<R
           for (int i = 0; i < at.left; ++i) {
             auto const place = static_cast<std::ptrdiff_t>(i) * width + k;
             sum += at.v[place] * product[place];
-            if (to.dv.data() != nullptr) {
-              store(to.dv.data()[base + place],
-                    g[k] * u.data()[base + place] + w[k] * product[place], to.accumulate_v);
+            if (all_dv != nullptr) {
+              store(all_dv[base + place], g[k] * all_u[base + place] + w[k] * product[place],
+                    accumulate_v);
             }
           }
-          to.dweight(pair, k) = sum;
+          all_dweight[static_cast<std::ptrdiff_t>(pair) * width + k] = sum;
         });
         // The padding of dmap is 0, as that of `turned` is.
         R const shift =
             team_sum<R>(team, at.right * at.padded, [&](int cell) { return dmap[cell]; });
-        Kokkos::single(Kokkos::PerTeam(team), [&] { to.dbias(pair, 0) = shift; });
-        if (to.dq.data() == nullptr) {
+        Kokkos::single(Kokkos::PerTeam(team), [&] { all_dbias[pair] = shift; });
+        if (all_dq == nullptr) {
           return;
         }
-        R* const dq = to.dq.data() + at.first_right * width;
+        R* const dq = all_dq + at.first_right * width;
         scale_rows(team, at, width, g, rows);
         team.team_barrier();
         team_gemm(team, at.right, width, at.left, TeamFactor<R>{map, at.padded, 1},
-                  TeamFactor<R>{rows, width, 1}, TeamProduct<R>{dq, width, R(1), to.accumulate_q});
+                  TeamFactor<R>{rows, width, 1}, TeamProduct<R>{dq, width, R(1), accumulate_q});
         team.team_barrier();
         scale_rows(team, at, width, w, rows);
         team.team_barrier();

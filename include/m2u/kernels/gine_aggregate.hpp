@@ -69,84 +69,82 @@ void edge_targets(S const& space, Ragged<S> const& incoming, Vector<int, S> cons
       });
 }
 
-namespace detail {
+/// A node's gradient from the edges that leave it, and what each of them adds to the gradient of
+/// its kind. Pointers, not views: functors above 512 bytes wait for each other on a GPU.
+template <class R>
+struct GineNodeGradient {
+  R const* x;
+  EdgeRows<R> e;
+  int const* leaving;    ///< offsets of the edges that leave each node
+  int const* positions;  ///< of these edges, in the order of the targets
+  int const* target;
+  R self;
+  R const* dy;
+  R* dx;  ///< nullptr: not asked for
+  bool accumulate;
 
-/// A node's gradient from the edges that leave it, and with `sums` what each of them adds to the
-/// gradient of its kind. out, sums: nullptr if not asked for.
-template <class Team, ExecutionSpace S, class R>
-KOKKOS_INLINE_FUNCTION void gine_node_gradient(Team const& team, int node, R const* x,
-                                               EdgeRows<R> const& e, RowIndex<S> const& source,
-                                               Vector<int, S> const& target, R self, R const* dy,
-                                               R* out, bool accumulate, R* sums) {
-  int const cols = e.cols;
-  auto const columns = Kokkos::TeamVectorRange(team, cols);
-  std::ptrdiff_t const row = static_cast<std::ptrdiff_t>(node) * cols;
-  R const* const own = x + row;
-  if (out != nullptr) {
-    Kokkos::parallel_for(columns,
-                         [&](int j) { store(out[row + j], self * dy[row + j], accumulate); });
-  }
-  for (int use = source.uses.offsets(node); use < source.uses.offsets(node + 1); ++use) {
-    int const k = source.positions(use);
-    R const* const gradient = dy + static_cast<std::ptrdiff_t>(target(k)) * cols;
-    if (e.rows == nullptr) {
-      Kokkos::parallel_for(columns, [&](int j) { out[row + j] += gradient[j]; });
-      continue;
-    }
-    R const* const edge = e(k);
+  /// @param sums [kinds, cols], or nullptr: not asked for
+  template <class Team>
+  KOKKOS_INLINE_FUNCTION void operator()(Team const& team, int node, R* sums) const {
+    int const cols = e.cols;
+    auto const columns = Kokkos::TeamVectorRange(team, cols);
+    std::ptrdiff_t const row = static_cast<std::ptrdiff_t>(node) * cols;
+    R const* const own = x + row;
+    R* const out = dx;
     if (out != nullptr) {
-      Kokkos::parallel_for(
-          columns, [&](int j) { out[row + j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0); });
-    }
-    if (sums != nullptr) {
-      R* const sum = sums + static_cast<std::ptrdiff_t>(e.kinds[k]) * cols;
       Kokkos::parallel_for(columns,
-                           [&](int j) { sum[j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0); });
+                           [&](int j) { store(out[row + j], self * dy[row + j], accumulate); });
+    }
+    for (int use = leaving[node]; use < leaving[node + 1]; ++use) {
+      int const k = positions[use];
+      R const* const gradient = dy + static_cast<std::ptrdiff_t>(target[k]) * cols;
+      if (e.rows == nullptr) {
+        Kokkos::parallel_for(columns, [&](int j) { out[row + j] += gradient[j]; });
+        continue;
+      }
+      R const* const edge = e(k);
+      if (out != nullptr) {
+        Kokkos::parallel_for(
+            columns, [&](int j) { out[row + j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0); });
+      }
+      if (sums != nullptr) {
+        R* const sum = sums + static_cast<std::ptrdiff_t>(e.kinds[k]) * cols;
+        Kokkos::parallel_for(
+            columns, [&](int j) { sum[j] += own[j] + edge[j] > R(0) ? gradient[j] : R(0); });
+      }
     }
   }
-}
-
-}  // namespace detail
+};
 
 /// The gradient of gine_aggregate for x: each node gathers from the edges that leave it.
 template <ExecutionSpace S, class R>
-void gine_aggregate_backward_nodes(S const& space, Matrix<R, S> const& x, EdgeRows<R> const& e,
-                                   RowIndex<S> const& source, Vector<int, S> const& target, R self,
-                                   Matrix<R, S> const& dy, Matrix<R, S> const& dx,
-                                   bool accumulate) {
-  int const rows = x.extent_int(0);
+void gine_aggregate_backward_nodes(S const& space, int nodes, GineNodeGradient<R> const& gradient) {
   Kokkos::parallel_for(
-      "m2u::kernels::gine_aggregate_backward_nodes", rows_policy(space, rows),
+      "m2u::kernels::gine_aggregate_backward_nodes", rows_policy(space, nodes),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        for_team_rows(team, rows, [&](int i) {
-          detail::gine_node_gradient(team, i, x.data(), e, source, target, self, dy.data(),
-                                     dx.data(), accumulate, static_cast<R*>(nullptr));
-        });
+        for_team_rows(team, nodes, [&](int i) { gradient(team, i, static_cast<R*>(nullptr)); });
       });
 }
 
 /// The same, and for each block of nodes the sums of the gradients of the kinds of edges, of
-/// e.kinds: partial [blocks, kinds · cols]. dx without data is left out.
+/// e.kinds: partial [blocks, kinds · cols].
 template <ExecutionSpace S, class R>
-void gine_aggregate_backward_kinds(S const& space, Matrix<R, S> const& x, EdgeRows<R> const& e,
-                                   RowIndex<S> const& source, Vector<int, S> const& target, R self,
-                                   Matrix<R, S> const& dy, Matrix<R, S> const& dx, bool accumulate,
+void gine_aggregate_backward_kinds(S const& space, int nodes, GineNodeGradient<R> const& gradient,
                                    Matrix<R, S> const& partial) {
-  int const rows = x.extent_int(0);
   int const blocks = partial.extent_int(0);
-  int const per_block = blocks == 0 ? 0 : (rows + blocks - 1) / blocks;
+  int const per_block = blocks == 0 ? 0 : (nodes + blocks - 1) / blocks;
   int const size = partial.extent_int(1);
+  R* const to = partial.data();
   Kokkos::parallel_for(
       "m2u::kernels::gine_aggregate_backward_kinds", team_policy(space, blocks),
       KOKKOS_LAMBDA(TeamMember<S> const& team) {
-        R* const sums = partial.data() + static_cast<std::ptrdiff_t>(team.league_rank()) * size;
+        R* const sums = to + static_cast<std::ptrdiff_t>(team.league_rank()) * size;
         Kokkos::parallel_for(Kokkos::TeamVectorRange(team, size), [&](int j) { sums[j] = R(0); });
         team.team_barrier();
         int const first = team.league_rank() * per_block;
-        int const last = Kokkos::min(rows, first + per_block);
+        int const last = Kokkos::min(nodes, first + per_block);
         for (int i = first; i < last; ++i) {
-          detail::gine_node_gradient(team, i, x.data(), e, source, target, self, dy.data(),
-                                     dx.data(), accumulate, sums);
+          gradient(team, i, sums);
         }
       });
 }

@@ -232,14 +232,18 @@ void sgd_update(S const& space, float momentum, double schedule, Vector<StepGuar
       });
 }
 
-/// sums(targets[k]) += *values[k], for k < count ≤ 8; the targets differ.
+/// sums(targets[k]) += *values[k], for k < count ≤ 8. One after the other: terms of one name have
+/// one target.
 template <ExecutionSpace S>
 void accumulate_scalars(S const& space, Kokkos::Array<float const*, 8> values, int count,
                         Kokkos::Array<int, 8> targets, Vector<double, S> const& sums) {
   double* const out = sums.data();
   Kokkos::parallel_for(
-      "m2u::kernels::accumulate_scalars", Kokkos::RangePolicy<S>(space, 0, count),
-      KOKKOS_LAMBDA(int k) { out[targets[k]] += static_cast<double>(*values[k]); });
+      "m2u::kernels::accumulate_scalars", Kokkos::RangePolicy<S>(space, 0, 1), KOKKOS_LAMBDA(int) {
+        for (int k = 0; k < count; ++k) {
+          out[targets[k]] += static_cast<double>(*values[k]);
+        }
+      });
 }
 
 }  // namespace m2u::kernels

@@ -19,8 +19,11 @@ std::size_t attention_scratch(int longest, int dim, int scores, int transposes) 
 }
 
 /// Fast scratch memory is small everywhere (32 KiB on the host, 48 KiB on a GPU): use it if it
-/// suffices.
-inline int scratch_level(std::size_t bytes) { return bytes <= std::size_t{24} * 1024 ? 0 : 1; }
+/// suffices. On a GPU, groups of up to about 120 rows do; the other kind is the GPU's main memory.
+template <ExecutionSpace S>
+int scratch_level(std::size_t bytes) {
+  return bytes <= std::size_t{on_host<S> ? 24 : 44} * 1024 ? 0 : 1;
+}
 
 /// y = concatenated heads of softmax(q kᵀ / √dim) v within each group; log_sums(head · rows + row)
 /// is what the backward pass recomputes the probabilities from.
@@ -33,7 +36,7 @@ void ragged_attention(S const& space, Matrix<R, S> const& qkv, Ragged<S> const& 
   int const rows = qkv.extent_int(0);
   auto const offsets = groups.offsets;
   auto const bytes = attention_scratch<S, R>(longest, width / heads, 1, 1);
-  int const level = scratch_level(bytes);
+  int const level = scratch_level<S>(bytes);
   AttentionDropout const drop = dropout;
   Kokkos::parallel_for(
       "m2u::kernels::ragged_attention",
@@ -90,7 +93,7 @@ void ragged_attention_backward(S const& space, Matrix<R, S> const& qkv, Ragged<S
   int const rows = qkv.extent_int(0);
   auto const offsets = groups.offsets;
   auto const bytes = attention_scratch<S, R>(longest, width / heads, 2, 2);
-  int const level = scratch_level(bytes);
+  int const level = scratch_level<S>(bytes);
   AttentionDropout const drop = dropout;
   Kokkos::parallel_for(
       "m2u::kernels::ragged_attention_backward",
@@ -158,7 +161,7 @@ void attention_weights(S const& space, Matrix<R, S> const& qkv, Ragged<S> const&
   int const longest = groups.longest;
   auto const offsets = groups.offsets;
   auto const bytes = attention_scratch<S, R>(longest, qkv.extent_int(1) / 3 / heads, 1, 1);
-  int const level = scratch_level(bytes);
+  int const level = scratch_level<S>(bytes);
   Kokkos::parallel_for(
       "m2u::kernels::attention_weights",
       team_policy(space, groups.groups)

@@ -99,10 +99,11 @@ struct GemmTerm {
 /// first, last, block)` to put where it belongs: block points to these rows, c.cols apart. On the
 /// host the block is in cache and c is not written; on a GPU the sum is made in c first.
 /// @param kept packed factors, or nullptr
+/// @param full see GemmOptions
 template <std::size_t terms, ExecutionSpace S, class R, class After>
 void gemm_after(S const& space, std::array<GemmTerm<R>, terms> const& term, Strided<R> c,
-                [[maybe_unused]] PackedFactors<R>* kept, After const& after) {
-  GemmOptions options{.transpose_b = true};
+                [[maybe_unused]] PackedFactors<R>* kept, After const& after, bool full = false) {
+  GemmOptions options{.transpose_b = true, .full = full};
   for (auto const& [a, b] : term) {
     detail::expects_product(a, b, c, options);
   }

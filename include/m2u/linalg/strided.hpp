@@ -47,6 +47,7 @@ struct GemmOptions {
   bool transpose_b = false;
   bool accumulate = false;  ///< add to c instead of overwriting it
   double scale = 1.0;
+  bool full = false;  ///< factors are not rounded, whatever set_product_precision says
 };
 
 }  // namespace m2u

@@ -16,12 +16,13 @@ namespace m2u {
 
 namespace detail {
 
-/// Rows of one partial sum of the table's gradient: at most 16 blocks, and so few that clearing and
-/// adding up the partial tables costs no more than filling them. A property of the problem's size.
-inline int embedding_block_rows(int rows, Vocabularies const& vocabularies) {
+/// Rows of one partial sum of the table's gradient: at most `most` blocks, and so few that clearing
+/// and adding up the partial tables costs no more than filling them. A property of the problem's
+/// size.
+inline int embedding_block_rows(int rows, Vocabularies const& vocabularies, int most) {
   auto const entries = static_cast<std::int64_t>(rows) * vocabularies.features();
   auto const blocks =
-      static_cast<int>(std::clamp<std::int64_t>(entries / vocabularies.total(), 1, 16));
+      static_cast<int>(std::clamp<std::int64_t>(entries / vocabularies.total(), 1, most));
   return (rows + blocks - 1) / blocks;
 }
 
@@ -48,7 +49,8 @@ Tensor<S, R> embedding_sum(Tape<S, R>& tape, Tensor<S, R> const& table,
   tape.record("embedding_sum", y, [=](Tape<S, R>& back, Matrix<R, S> const& dy) {
     auto const [dtable, accumulate] = back.gradient(table);
     int const rows = dy.extent_int(0);
-    int const block_rows = detail::embedding_block_rows(rows, vocabularies);
+    constexpr int most_blocks = on_host<S> ? 16 : 256;  // a GPU runs thousands of teams at a time
+    int const block_rows = detail::embedding_block_rows(rows, vocabularies, most_blocks);
     int const blocks = rows == 0 ? 0 : (rows + block_rows - 1) / block_rows;
     auto const partial = back.matrix(blocks, table.rows() * table.cols());
     kernels::embedding_sum_blocks(back.space(), dy, vocabularies, features, block_rows, partial);

@@ -25,9 +25,9 @@ void check_edges(char const* op, int nodes, Ragged<S> const& incoming, RowIndex<
 }
 
 /// Blocks of nodes that sum the gradients of kinds of edges: so few that clearing and adding up the
-/// sums costs no more than filling them. A property of the problem's size.
-inline int kind_blocks(int nodes, int edges, int kinds) {
-  return std::min(nodes, std::clamp(edges / std::max(1, kinds), 1, 64));
+/// sums costs no more than filling them, and no more than `most`. A property of the problem's size.
+inline int kind_blocks(int nodes, int edges, int kinds, int most) {
+  return std::min(nodes, std::clamp(edges / std::max(1, kinds), 1, most));
 }
 
 template <ExecutionSpace S, class R>
@@ -55,6 +55,20 @@ struct GineCall {
 
   kernels::EdgeRows<R> rows() const { return {e.value.data(), kinds.data(), x.cols()}; }
 
+  /// @param dx without data: not asked for
+  kernels::GineNodeGradient<R> node_gradient(Matrix<R, S> const& dy, Vector<int, S> const& target,
+                                             Gradient<S, R> const& dx) const {
+    return {x.value.data(),
+            rows(),
+            source.uses.offsets.data(),
+            source.positions.data(),
+            target.data(),
+            self,
+            dy.data(),
+            dx.matrix.data(),
+            dx.accumulate};
+  }
+
   void backward(Tape<S, R>& tape, Matrix<R, S> const& dy) const {
     auto const target = tape.template vector<int>(incoming.total);
     kernels::edge_targets(tape.space(), incoming, target);
@@ -62,25 +76,33 @@ struct GineCall {
     if (x.differentiable()) {
       dx = tape.gradient(x);
     }
-    if (e.differentiable() && kinds.data() != nullptr) {
-      auto const partial =
-          tape.matrix(kind_blocks(x.rows(), incoming.total, e.rows()), e.rows() * e.cols());
-      kernels::gine_aggregate_backward_kinds(tape.space(), x.value, rows(), source, target, self,
-                                             dy, dx.matrix, dx.accumulate, partial);
-      auto const [de, accumulate] = tape.gradient(e);
-      kernels::combine_blocks(tape.space(), partial,
-                              Matrix<R, S>(de.data(), 1, e.rows() * e.cols()), accumulate);
-      return;
+    bool const by_kind = e.differentiable() && kinds.data() != nullptr;
+    // On a host one pass over the edges is for both; a GPU needs more blocks than nodes' sums.
+    bool const together = by_kind && on_host<S>;
+    if (x.differentiable() && !together) {
+      kernels::gine_aggregate_backward_nodes(tape.space(), x.rows(), node_gradient(dy, target, dx));
     }
-    if (x.differentiable()) {
-      kernels::gine_aggregate_backward_nodes(tape.space(), x.value, rows(), source, target, self,
-                                             dy, dx.matrix, dx.accumulate);
+    if (by_kind) {
+      backward_kinds(tape, dy, target, together ? dx : Gradient<S, R>{});
+      return;
     }
     if (e.differentiable()) {
       auto const [de, accumulate] = tape.gradient(e);
       kernels::gine_aggregate_backward_edges(tape.space(), x.value, rows(), source.rows, target, dy,
                                              de, accumulate);
     }
+  }
+
+ private:
+  void backward_kinds(Tape<S, R>& tape, Matrix<R, S> const& dy, Vector<int, S> const& target,
+                      Gradient<S, R> const& dx) const {
+    int const blocks = kind_blocks(x.rows(), incoming.total, e.rows(), on_host<S> ? 64 : 512);
+    auto const partial = tape.matrix(blocks, e.rows() * e.cols());
+    kernels::gine_aggregate_backward_kinds(tape.space(), x.rows(), node_gradient(dy, target, dx),
+                                           partial);
+    auto const [de, accumulate] = tape.gradient(e);
+    kernels::combine_blocks(tape.space(), partial, Matrix<R, S>(de.data(), 1, e.rows() * e.cols()),
+                            accumulate);
   }
 };
 
@@ -121,8 +143,11 @@ Tensor<S, R> gin_aggregate(Tape<S, R>& tape, Tensor<S, R> const& x, Ragged<S> co
     auto const target = back.template vector<int>(incoming.total);
     kernels::edge_targets(back.space(), incoming, target);
     auto const [dx, accumulate] = back.gradient(x);
-    kernels::gine_aggregate_backward_nodes(back.space(), x.value, none, source, target, self, dy,
-                                           dx, accumulate);
+    kernels::gine_aggregate_backward_nodes(
+        back.space(), x.rows(),
+        kernels::GineNodeGradient<R>{x.value.data(), none, source.uses.offsets.data(),
+                                     source.positions.data(), target.data(), self, dy.data(),
+                                     dx.data(), accumulate});
   });
   return y;
 }

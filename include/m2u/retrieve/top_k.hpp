@@ -141,8 +141,9 @@ class TopKSearch {
     }
     Strided<float> const rows{library.rows().data() + static_cast<std::ptrdiff_t>(start) * cols_,
                               count, cols_, cols_};
+    // What passes depends on how exact products are: never less than floats.
     gemm_after(space_, std::array{GemmTerm<float>{rows, factor_}}, products, &packed_,
-               kernels::FilterRows{state_, library.lengths().data() + start, number + start});
+               kernels::FilterRows{state_, library.lengths().data() + start, number + start}, true);
   }
 
   S space_;

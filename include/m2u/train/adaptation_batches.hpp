@@ -3,6 +3,7 @@
 /// Batches of two domains side by side, for DomainAdapted.
 #pragma once
 
+#include <any>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -52,13 +53,25 @@ class AdaptationBatches {
         target_.start_epoch(++round_);
         other = target_.next(space);
       }
-      auto const all = make_row_index(all_ids(batch->size()), batch->size());
-      batch->add("target", to_space(space, all), std::move(*other));
+      batch->add("target", all_rows(space, batch->size()), std::move(*other));
     }
     return batch;
   }
 
  private:
+  /// An index of all rows of a batch, made anew for another size only: making one waits.
+  template <ExecutionSpace S>
+  RowIndex<S> all_rows(S const& space, int size) {
+    auto const* const known = std::any_cast<RowIndex<S>>(&all_rows_);
+    if (known != nullptr && known->sources() == size) {
+      return *known;
+    }
+    auto index = to_space(space, make_row_index(all_ids(size), size));
+    all_rows_ = index;
+    return index;
+  }
+
+  std::any all_rows_;  // RowIndex<S>
   Source source_;
   Target target_;
   int first_epoch_;

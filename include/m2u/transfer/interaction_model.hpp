@@ -125,15 +125,8 @@ class InteractionModel {
   /// [joint · factors, joint]: adds neighbouring columns.
   template <ExecutionSpace S, class R>
   Tensor<S, R> neighbours(Tape<S, R>& tape) const {
-    int const rows = options_.joint * options_.factors;
-    std::vector<R> values(static_cast<std::size_t>(rows) * static_cast<std::size_t>(options_.joint),
-                          R(0));
-    for (int i = 0; i < rows; ++i) {
-      values[static_cast<std::size_t>(i) * static_cast<std::size_t>(options_.joint) +
-             static_cast<std::size_t>(i / options_.factors)] = R(1);
-    }
-    auto const matrix = tape.matrix(rows, options_.joint);
-    from_host(tape.space(), std::span<R const>(values), matrix);
+    auto const matrix = tape.matrix(options_.joint * options_.factors, options_.joint);
+    kernels::column_groups(tape.space(), options_.factors, matrix);
     return tape.constant(matrix);
   }
 

@@ -56,8 +56,8 @@ class CublasHandle {
 };
 
 /// The arithmetic of cublasGemmEx for floats.
-inline cublasComputeType_t cublas_compute_type() {
-  switch (product_precision()) {
+inline cublasComputeType_t cublas_compute_type(bool full) {
+  switch (full ? ProductPrecision::full : product_precision()) {
     case ProductPrecision::tf32:
       return CUBLAS_COMPUTE_32F_FAST_TF32;
     case ProductPrecision::bf16:
@@ -80,11 +80,11 @@ void cublas_gemm(Kokkos::Cuda const& space, Strided<R> a, Strided<R> b, Strided<
   R const scale = static_cast<R>(options.scale);
   R const keep = options.accumulate ? R(1) : R(0);
   constexpr auto type = single ? CUDA_R_32F : CUDA_R_64F;
-  cublas_check(
-      cublasGemmEx(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, type, leading(b),
-                   a.data, type, leading(a), &keep, c.data, type, leading(c),
-                   single ? cublas_compute_type() : CUBLAS_COMPUTE_64F, CUBLAS_GEMM_DEFAULT),
-      "gemm");
+  cublas_check(cublasGemmEx(handle, op_b, op_a, c.cols, c.rows, inner, &scale, b.data, type,
+                            leading(b), a.data, type, leading(a), &keep, c.data, type, leading(c),
+                            single ? cublas_compute_type(options.full) : CUBLAS_COMPUTE_64F,
+                            CUBLAS_GEMM_DEFAULT),
+               "gemm");
 }
 
 }  // namespace m2u::backend

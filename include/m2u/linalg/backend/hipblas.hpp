@@ -65,7 +65,7 @@ class HipblasHandle {
   /// largest product needs.
   std::uint16_t* rounded(Kokkos::HIP const& space, std::size_t count) {
     if (count > size_ || stream_ != space.hip_stream()) {
-      hip_check(hipStreamSynchronize(stream_));  // it may still be read there
+      hip_check(hipDeviceSynchronize());  // it may still be read; that stream may be gone
       stream_ = space.hip_stream();
     }
     if (count > size_) {
@@ -121,7 +121,7 @@ template <class R>
 void hipblas_gemm(Kokkos::HIP const& space, Strided<R> a, Strided<R> b, Strided<R> c,
                   GemmOptions options) {
   if constexpr (std::is_same_v<R, float>) {
-    if (product_precision() == ProductPrecision::bf16) {
+    if (!options.full && product_precision() == ProductPrecision::bf16) {
       return hipblas_gemm_bf16(space, a, b, c, options);
     }
   }
