@@ -144,14 +144,25 @@ counters() {
         "$build/bench/bench_pretrain_step" --data "$data" --batch 256 --steps 3 --json
 }
 
+# Functors above 512 bytes are launched through memory that holds one at a time: there must be none.
+small_functors() {
+    local program
+    for program in bench/bench_pretrain_step tests/test_ops; do
+        cuobjdump -res-usage "$build/$program" || return
+    done >"$out/kernels.txt" 2>&1
+    echo "$(grep -c cuda_parallel_launch "$out/kernels.txt") kernels"
+    ! grep cuda_parallel_launch_constant_memory "$out/kernels.txt"
+}
+
 export data kokkos deps out build python
-export -f build_all many_molecules busy embed_shards counters
+export -f build_all many_molecules busy embed_shards counters small_functors
 
 start=$SECONDS
 if $make; then
     part build 420 build_all || exit 1
 fi
 tests=$build/tests
+! command -v cuobjdump >/dev/null || part small_functors 60 small_functors
 part test_ops 90 "$tests/test_ops"
 part test_core 90 "$tests/test_core"
 part test_checks 60 "$tests/test_checks"

@@ -330,7 +330,6 @@ TEST_CASE("published geometry is that of the published program where that is sta
 }
 
 TEST_CASE("encoders of conformers refuse elements that their tables lack", "[comenet]") {
-  using S = Kokkos::DefaultExecutionSpace;
   m2u::ConformerRecord americium{{95}, {0, 0, 0}, {}, {}, {}};
   auto const view = americium.view();
   auto const batch = m2u::to_space(S{}, m2u::make_conformer_batch(std::span(&view, 1)));
