@@ -22,7 +22,10 @@ std::size_t attention_scratch(int longest, int dim, int scores, int transposes) 
 /// suffices. On a GPU, groups of up to about 120 rows do; the other kind is the GPU's main memory.
 template <ExecutionSpace S>
 int scratch_level(std::size_t bytes) {
-  return bytes <= std::size_t{on_host<S> ? 24 : 44} * 1024 ? 0 : 1;
+  // Not on_host: on a host a device's paths have no more than the host's.
+  constexpr bool host =
+      Kokkos::SpaceAccessibility<Kokkos::HostSpace, typename S::memory_space>::accessible;
+  return bytes <= std::size_t{host ? 24 : 44} * 1024 ? 0 : 1;
 }
 
 /// y = concatenated heads of softmax(q kᵀ / √dim) v within each group; log_sums(head · rows + row)

@@ -15,7 +15,7 @@
 #include <Kokkos_Core.hpp>
 
 #include "m2u/core/error.hpp"
-#include "m2u/linalg/backend/bf16.hpp"
+#include "m2u/kernels/bf16.hpp"
 #include "m2u/linalg/product_precision.hpp"
 #include "m2u/linalg/strided.hpp"
 
@@ -103,8 +103,8 @@ inline void hipblas_gemm_bf16(Kokkos::HIP const& space, Strided<float> a, Stride
   auto const size_b = static_cast<std::size_t>(b.rows) * static_cast<std::size_t>(b.cols);
   auto* const left = handle.rounded(space, size_a + size_b);
   auto* const right = left + size_a;
-  round_to_bf16(space, a, left);
-  round_to_bf16(space, b, right);
+  kernels::round_to_bf16(space, a.data, a.stride, a.rows, a.cols, left);
+  kernels::round_to_bf16(space, b.data, b.stride, b.rows, b.cols, right);
   int const inner = options.transpose_a ? a.rows : a.cols;
   auto const scale = static_cast<float>(options.scale);
   float const keep = options.accumulate ? 1.0F : 0.0F;

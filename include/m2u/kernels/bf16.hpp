@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 /// @file
-/// Factors in BF16, for a BLAS that takes them but does not round to them itself.
+/// Device code: matrices rounded to BF16, for a BLAS that takes them but does not round itself.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 #include <Kokkos_Core.hpp>
 
 #include "m2u/core/space.hpp"
-#include "m2u/linalg/strided.hpp"
 
-namespace m2u::backend {
+namespace m2u::kernels {
 
 /// The bits of the nearest BF16, of the even one where two are as near. What is no number stays so.
 KOKKOS_INLINE_FUNCTION std::uint16_t bf16_bits(float value) {
@@ -21,18 +21,15 @@ KOKKOS_INLINE_FUNCTION std::uint16_t bf16_bits(float value) {
   return static_cast<std::uint16_t>(rounded >> 16U);
 }
 
-/// Puts the rows of a matrix, rounded, one after another. Does not wait.
+/// Puts the rows of a matrix, `stride` apart, rounded one after another. Does not wait.
 /// @param to rows · cols values
 template <ExecutionSpace S>
-void round_to_bf16(S const& space, Strided<float> from, std::uint16_t* to) {
-  auto const cols = static_cast<std::ptrdiff_t>(from.cols);
+void round_to_bf16(S const& space, float const* from, std::ptrdiff_t stride, int rows,
+                   std::ptrdiff_t cols, std::uint16_t* to) {
   Kokkos::parallel_for(
-      "m2u::linalg::round_to_bf16",
-      Kokkos::RangePolicy<S, Kokkos::IndexType<std::ptrdiff_t>>(
-          space, 0, static_cast<std::ptrdiff_t>(from.rows) * cols),
-      KOKKOS_LAMBDA(std::ptrdiff_t i) {
-        to[i] = bf16_bits(from.data[i / cols * from.stride + i % cols]);
-      });
+      "m2u::kernels::round_to_bf16",
+      Kokkos::RangePolicy<S, Kokkos::IndexType<std::ptrdiff_t>>(space, 0, rows * cols),
+      KOKKOS_LAMBDA(std::ptrdiff_t i) { to[i] = bf16_bits(from[i / cols * stride + i % cols]); });
 }
 
-}  // namespace m2u::backend
+}  // namespace m2u::kernels
