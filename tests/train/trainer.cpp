@@ -33,9 +33,11 @@ static_assert(m2u::TrainableModel<m2u::test::ToyNetwork, Default>);
 
 namespace {
 
-/// Writes down what it is told.
+/// Writes down what it is told. What is checked here would keep nvcc 13's front end busy for ever:
+/// it takes no CHECK in a member of a class.
 struct Diary {
   std::string text;
+  bool in_order = true;
   int gradients = 0;
   int batches = 0;
   int stop_at = 0;
@@ -48,7 +50,7 @@ struct Diary {
     ++gradients;
   }
   void on_batch(m2u::BatchInfo const& info) {
-    CHECK(info.batch == batches % info.batches + 1);
+    in_order = in_order && info.batch == batches % info.batches + 1;
     ++batches;
   }
   void on_epoch(m2u::EpochInfo& info) {
@@ -131,12 +133,16 @@ TEST_CASE("callbacks are called in order, by copy or by reference", "[trainer]")
   m2u::Adam adam{toy.theta};
   Diary diary;
   diary.stop_at = 2;
+  std::vector<int> seen;
   struct Reader {
-    void on_epoch(m2u::EpochInfo const& info) { CHECK(info.extra["seen"] == 7 * info.epoch); }
+    std::vector<int>* seen;
+    void on_epoch(m2u::EpochInfo const& info) { seen->push_back(info.extra["seen"].get<int>()); }
   };
-  m2u::Trainer trainer{toy.network, toy.theta, adam, std::ref(diary), Reader{}};
+  m2u::Trainer trainer{toy.network, toy.theta, adam, std::ref(diary), Reader{&seen}};
   auto const result = trainer.fit(toy.batches, {.epochs = 5});
   CHECK(diary.text == "start 1/5 7 48; epoch 1; epoch 2; end");
+  CHECK(diary.in_order);
+  CHECK(seen == std::vector{7, 14});
   CHECK(diary.gradients == 14);
   CHECK(result.epochs == 2);
   CHECK(result.steps == 14);
