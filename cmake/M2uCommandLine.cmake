@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 # m2u_command_line: CLI11 compiled once, for m2umol and the benchmarks; no target where it is not
-# found. It does not link Kokkos, so it is never compiled as a GPU's language: clang 17 (ROCm 5.7)
-# refuses CLI11's `shared_ptr<T> member{new T}` there, taking the device's operator delete for it.
+# found.
 include_guard(GLOBAL)
 find_package(CLI11 QUIET)
 if(CLI11_FOUND)
@@ -9,4 +8,9 @@ if(CLI11_FOUND)
   target_compile_features(m2u_command_line PUBLIC cxx_std_20)
   target_compile_definitions(m2u_command_line PUBLIC CLI11_COMPILE)
   target_link_libraries(m2u_command_line PUBLIC CLI11::CLI11 PRIVATE m2u_build_flags)
+  if(Kokkos_ENABLE_HIP)
+    # hipcc compiles everything as HIP, where clang 17 (ROCm 5.7) refuses CLI11's
+    # `shared_ptr<T> member{new T}`: it takes the device's operator delete for it.
+    target_compile_options(m2u_command_line PRIVATE -x c++)
+  endif()
 endif()
