@@ -44,7 +44,8 @@ static_assert(!std::is_same_v<m2u::Hub<"text", m2u::Gps>, m2u::Hub<"texts", m2u:
 struct NotAnEncoder {
   template <class S>
   using Batch = m2u::GraphBatch<S>;
-  int operator()(int) const;
+  template <class T>  // nvcc warns of other functions that are never called
+  int operator()(T const&) const;
 };
 struct EncoderWithoutBatch {
   template <class S, class R>
