@@ -41,7 +41,8 @@ StepValues step_on(S const& space) {
     m2u::Tape<S> tape(space, theta, m2u::Mode::training, m2u::Seed{2});
     tape.reset(0);
     theta.zero_gradients(space);
-    auto const losses = toy.model.losses(tape, m2u::test::make_toy_batch(space, 12));
+    auto const batch = m2u::test::make_toy_batch(space, 12);  // the backward pass reads it
+    auto const losses = toy.model.losses(tape, batch);
     tape.backward(losses.total);
     auto const all = m2u::to_host(space, theta.gradients());
     for (auto const& entry : toy.layout.parameters()) {

@@ -46,6 +46,7 @@ class SchNet {
 
   int out() const { return options_.out; }
 
+  /// The batch must outlive the tape's backward pass, which reads its atomic numbers.
   /// @return [conformers, out]
   template <ExecutionSpace S, class R>
   Tensor<S, R> operator()(Tape<S, R>& tape, ConformerBatch<S> const& batch) const;
