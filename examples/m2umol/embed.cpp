@@ -53,16 +53,11 @@ std::vector<RowPart> parts_of(EmbedArguments const& arguments, Configuration con
 }
 
 /// These vectors of some rows of a table.
-std::vector<m2u::HostRows> vectors_of(Engine const& engine, m2u::Table const& table,
-                                      std::vector<int> ids, std::vector<RowPart> const& parts,
-                                      int threads) {
-  auto const asked = [&](auto const& wanted) {
-    return std::any_of(parts.begin(), parts.end(), wanted);
-  };
-  bool const generated =
-      asked([](RowPart const& part) { return part.name != "2d" && part.name != "fused"; });
-  auto vectors =
-      engine.embed(table, std::move(ids), {.generated = generated, .real = false}, threads);
+std::vector<m2u::HostRows> vectors_of(EmbedArguments const& arguments, Engine const& engine,
+                                      m2u::Table const& table, std::vector<int> ids,
+                                      std::vector<RowPart> const& parts, int threads) {
+  auto vectors = engine.embed(table, std::move(ids),
+                              {.generated = arguments.generated, .real = false}, threads);
   std::vector<m2u::HostRows> rows;
   for (auto const& part : parts) {
     rows.push_back(part.name == "2d"      ? std::move(vectors.hub)
@@ -87,7 +82,7 @@ void embed_folder(EmbedArguments const& arguments, Engine const& engine,
   for (int first = 0; first < table.size(); first += at_once) {
     std::vector<int> ids(static_cast<std::size_t>(std::min(at_once, table.size() - first)));
     std::iota(ids.begin(), ids.end(), first);
-    auto const vectors = vectors_of(engine, table, ids, parts, threads);
+    auto const vectors = vectors_of(arguments, engine, table, ids, parts, threads);
     for (int const id : ids) {
       row.clear();
       append_row(vectors, id - first, row);
@@ -111,7 +106,7 @@ void embed_file(EmbedArguments const& arguments, Engine const& engine,
   job.columns = arguments.columns;
   job.parts = parts;
   job.compute = [&](m2u::Table const& table, auto const& /*records*/) {
-    return vectors_of(engine, table, m2u::all_ids(table.size()), parts, threads);
+    return vectors_of(arguments, engine, table, m2u::all_ids(table.size()), parts, threads);
   };
   write_molecule_rows(job, engine.configuration(), threads);
 }

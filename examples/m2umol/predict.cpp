@@ -61,9 +61,7 @@ void expect_fitting_options(CLI::App const& command, std::string const& form) {
 }
 
 void run_predict(PredictArguments const& arguments, CLI::App const& command, int threads) {
-  auto const end = std::filesystem::path(arguments.out).extension();
-  m2u::expects(end == ".csv" || end == ".npy" || end == ".safetensors", "--out ", arguments.out,
-               ": the ending must be .csv, .npy or .safetensors");
+  expect_row_format(arguments.out);
   auto const engine = Engine::load(arguments.model);
   auto const& configuration = engine.configuration();
   m2u::expects(configuration.predicts(), arguments.model,

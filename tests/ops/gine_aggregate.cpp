@@ -55,7 +55,7 @@ m2u::GradientReport check(S const& space, GineEdges const& edges, bool with_feat
       });
 }
 
-// GineEdges with a kind each: of four kinds one is never used, others are shared.
+// Edges with a kind each: of four kinds one is never used, others are shared.
 template <class S>
 m2u::Vector<int, S> some_kinds(S const& space) {
   auto const kinds = m2u::make_vector<int>(space, "kinds", 8);

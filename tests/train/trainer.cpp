@@ -184,6 +184,7 @@ TEMPLATE_LIST_TEST_CASE("a loss that is not finite stops training with all that 
                           ContainsSubstring("There is no checkpoint") &&
                           ContainsSubstring("Samples of the batch: 14, 15, 16, 17, 18, 19, 20"));
     CHECK(diary.text == "start 1/3 7 48; error");
+    CHECK(diary.in_order);
     auto const after = m2u::to_host(S{}, toy.theta.values());
     CHECK(after != before);  // two good steps
     CHECK(std::all_of(after.begin(), after.end(), [](float x) { return std::isfinite(x); }));
@@ -206,8 +207,10 @@ TEST_CASE("the log has one line per epoch, with what callbacks add", "[json_log]
   ToyProblem<Default> toy;
   m2u::Adam adam{toy.theta};
   auto const path = folder / "run/log.jsonl";
-  m2u::Trainer trainer{toy.network, toy.theta, adam, Diary{}, m2u::JsonLog{path}};
+  Diary diary;
+  m2u::Trainer trainer{toy.network, toy.theta, adam, std::ref(diary), m2u::JsonLog{path}};
   auto const result = trainer.fit(toy.batches, {.epochs = 3});
+  CHECK(diary.in_order);
   std::ifstream in(path);
   std::string line;
   int epochs = 0;
